@@ -1,0 +1,352 @@
+"""The nouns of netprobe: what a wire delivers, what a prober asks for, what a verdict holds.
+
+House rules of this file:
+1. Frozen dataclasses and enums only; no logic beyond what a noun knows about itself.
+2. Nothing of netprobe is imported here.
+3. Addresses are canonical text (RFC 5952 for IPv6), times are integer nanoseconds since the epoch,
+   and a field that does not apply is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# --------------------------------------------------------------------------- words of a verdict
+
+
+class State(StrEnum):
+    """nmap's word for a port."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    FILTERED = "filtered"
+    UNKNOWN = "unknown"
+
+
+class Certainty(StrEnum):
+    """How far the evidence goes; see docs/causes.md for what each promises."""
+
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+
+class OriginKind(StrEnum):
+    """Who made the refusal."""
+
+    TARGET = "target"
+    PATH = "path"
+    LOCAL = "local"
+    RESOLVER = "resolver"
+    UNKNOWN = "unknown"
+
+
+class Mode(StrEnum):
+    """Where the packets came from: crafted probes, ordinary sockets, or a file."""
+
+    RAW = "raw"
+    CONNECT = "connect"
+    CAPTURE = "capture"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One end of a TCP connection."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+# --------------------------------------------------------------------------- what a wire delivers
+#
+# A wire delivers records in order: frames, and facts that no packet can show (what the resolver said, what
+# connect() returned). Both are numbered in one sequence from 1, the numbers Wireshark shows for the saved file:
+# facts are written as systemd journal entries, which Wireshark counts as frames.
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One captured packet, as it came from the link.
+
+    `link_type` is a LINKTYPE_ number (https://www.tcpdump.org/linktypes.html); `outgoing` is None where the
+    capture doesn't say; `length` is the length on the wire, which `data` may fall short of (snapped).
+    """
+
+    number: int
+    time_ns: int
+    link_type: int
+    data: bytes
+    length: int
+    outgoing: bool | None = None
+    interface: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something a scan learnt that no packet shows. Subclasses say what."""
+
+    number: int = 0
+    time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFact(Fact):
+    """A scan begins to look at one address and port of a target. One verdict will be given for it."""
+
+    target: str
+    address: str | None
+    port: int
+    expect: str = "ssh"
+    mode: Mode = Mode.RAW
+    patient: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledFact(Fact):
+    """A scan stopped looking at this target: the moment its verdict was given. `complete` is False when interrupted."""
+
+    target: str
+    address: str | None
+    port: int
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedFact(Fact):
+    """What name resolution said. `outcome`: ok, not-found (NXDOMAIN), no-address (the name exists without A or AAAA),
+    server-failure (SERVFAIL, REFUSED), time-out, failed (anything else)."""
+
+    name: str
+    outcome: str
+    addresses: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteFact(Fact):
+    """The kernel's route to `address`. `outcome`: ok, local (the address is our own), no-route, unreachable, prohibited,
+    blackhole, broadcast, multicast. `gateway` is None on-link."""
+
+    address: str
+    outcome: str
+    interface: str | None = None
+    source: str | None = None
+    gateway: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighborFact(Fact):
+    """The kernel's neighbour entry of a next hop changed. `state`: incomplete, reachable, failed (ip-neighbour(8))."""
+
+    address: str
+    state: str
+    link_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IcmpError:
+    """An ICMP error as the kernel's error queue tells it (IP_RECVERR, ip(7))."""
+
+    version: int
+    type: int
+    code: int
+    sender: str
+    ttl: int | None = None
+    tos: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFact(Fact):
+    """Something happened to an ordinary connect() of ours.
+
+    `event`: started, open, failed (`error` has the errno name), icmp (`icmp` has the error-queue entry; `error` its errno),
+    data (`data`; only without privilege, where no frames are captured), closed (by the peer: `error` is None for FIN, else
+    the errno name), given-up (by us, after waiting).
+    `id` is unique in a scan. `client` is None when no local port was assigned. `ttl` and `mss` are None unless the
+    connection was limited on purpose.
+    """
+
+    id: int
+    server: Endpoint
+    event: str
+    client: Endpoint | None = None
+    error: str | None = None
+    icmp: IcmpError | None = None
+    data: bytes = b""
+    ttl: int | None = None
+    mss: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedFact(Fact):
+    """A crafted probe could not leave: the kernel refused to send it. `error` is the errno name: EPERM is netfilter's OUTPUT
+    hook (raw sockets only), ENETDOWN a link that went down."""
+
+    address: str
+    port: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFact(Fact):
+    """The state of an interface changed while the scan ran: `state` is up or down."""
+
+    interface: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropFact(Fact):
+    """The kernel dropped `count` packets of this capture since the last such fact (PACKET_STATISTICS, packet(7))."""
+
+    count: int
+
+
+Record = Frame | Fact
+
+
+# --------------------------------------------------------------------------- what a prober asks a wire for
+
+
+class Shape(StrEnum):
+    """Kinds of crafted packets. What each looks like is in wire/codec.py; what each proves is in docs/design.md."""
+
+    SYN = "syn"  # options as the Linux kernel sends them
+    BARE_SYN = "bare-syn"  # no options at all
+    MD5_SYN = "md5-syn"  # with the TCP-MD5 option of RFC 2385 and a signature nobody can verify
+    ACK = "ack"
+    FIN = "fin"
+    SYN_ACK = "syn-ack"
+    RST = "rst"  # takes our own half-open entry away
+    ECHO = "echo"  # ICMP echo request
+    FRAGMENT = "fragment"  # first fragment of a SYN whose rest is never sent
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One crafted packet. `ttl` None means the default of 64; for ECHO, `client.port` is the identifier and `seq` the
+    sequence number."""
+
+    shape: Shape
+    client: Endpoint
+    server: Endpoint
+    seq: int = 0
+    ack: int = 0
+    ttl: int | None = None
+    tos: int = 0x48
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Start an ordinary connect(). `patience_s`: how long to leave a SYN unanswered before giving up."""
+
+    id: int
+    server: Endpoint
+    patience_s: float
+    ttl: int | None = None
+    mss: int | None = None
+    source_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send bytes on an open connection."""
+
+    id: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Close a connection of ours (FIN), or give up a pending one."""
+
+    id: int
+
+
+Command = Probe | Connect | Say | Hang
+
+
+# --------------------------------------------------------------------------- what a verdict holds
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who made the refusal. `hop` counts routers from 1; `between` bounds the place when no single box can be named
+    (None in the pair where the next hop's address is unknown)."""
+
+    kind: OriginKind
+    address: str | None = None
+    hop: int | None = None
+    between: tuple[str | None, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A rival cause: why it remains, and what would settle it."""
+
+    cause: str
+    because: str
+    settle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A record the verdict rests on. `frame` is its number in the saved file."""
+
+    frame: int
+    time_ns: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One router of the path; `address` is None for one that didn't answer."""
+
+    hop: int
+    address: str | None
+    rtt_ms: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the server said. `text` holds lines other than the identification, as received (decoded latin-1, unescaped:
+    renderers escape)."""
+
+    protocol: str | None = None
+    identification: str | None = None
+    text: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One diagnosed target. Field by field the JSON of docs/interface.md."""
+
+    target: str
+    address: str | None
+    port: int
+    state: State
+    reason: str
+    cause: str
+    certainty: Certainty
+    rule: str
+    origin: Origin
+    because: tuple[str, ...]
+    alternatives: tuple[Alternative, ...]
+    remedy: tuple[str, ...]
+    evidence: tuple[Citation, ...]
+    protocol: str = "tcp"
+    client: Endpoint | None = None
+    reason_address: str | None = None
+    reason_ttl: int | None = None
+    notes: tuple[str, ...] = ()
+    history: str = ""
+    conn_state: str = ""
+    rtt_ms: float | None = None
+    attempts: int = 0
+    service: Service | None = None
+    path: tuple[Hop, ...] = field(default=())
