@@ -14,6 +14,9 @@ class NetprobeError(Exception):
 
     exit_code = 3
 
+    def __init__(self, what: str, do: str = "") -> None:
+        super().__init__(f"{what}; {do}" if do else what)
+
 
 class UsageError(NetprobeError):
     """The command line, a port list or a case file says something that can't be meant."""
