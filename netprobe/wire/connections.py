@@ -1,0 +1,345 @@
+"""Ordinary connect()s of the kernel: started, watched, listened to, closed; told as ConnectionFacts.
+
+House rules of this file:
+1. Nothing the network or the kernel does to a connection raises; it becomes a fact.
+2. The error queue is read before SO_ERROR: reading the queue clears the error, and the queue says more (ip(7), IP_RECVERR).
+3. What a stranger sends is drained up to a bound, so that our close is a FIN and not a RST.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import socket
+import struct
+from collections import deque
+from dataclasses import dataclass, field
+
+from netprobe.model import Connect, ConnectionFact, Endpoint, IcmpError
+from netprobe.wire.clock import Clock
+
+MOST_DATA = 65536  # bytes taken of one connection
+SECOND_NS = 1_000_000_000
+
+_IP_RECVERR, _IP_RECVTTL, _IP_RECVTOS, _IP_TTL, _IP_TOS = 11, 12, 13, 2, 1
+_IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS, _IPV6_HOPLIMIT, _IPV6_TCLASS = 25, 51, 66, 52, 67
+_IPV6_UNICAST_HOPS = 16
+_EXTENDED_ERROR = struct.Struct("=IBBBBII")
+_ORIGIN_ICMP, _ORIGIN_ICMP6 = 2, 3
+_ESTABLISHED, _SYN_SENT, _CLOSE = 1, 2, 7
+_SMALLEST_MSS = 88  # TCP_MIN_MSS of net/tcp.h
+
+
+@dataclass(slots=True)
+class _Connection:
+    command: Connect
+    sock: socket.socket
+    client: Endpoint | None
+    give_up_ns: int
+    quiet_ns: int | None  # when to stop the kernel from repeating its SYN
+    open: bool = False
+    closed: bool = False
+    taken: int = 0
+    unsent: bytearray = field(default_factory=bytearray)
+    last_error: int = 0
+
+
+class Connector:
+    """All connections of a scan, on the epoll of its wire.
+
+    `keep_data`: tell what was received in facts (where no frames are captured). `syn_window_s`: stop the kernel from repeating
+    its SYN after that long; the connection is still only given up after its patience. Needed because TCP_SYNCNT counts from
+    tcp_syn_linear_timeouts on (Linux 6.5), which leaves five repeats at least.
+    """
+
+    def __init__(
+        self, poll: select.epoll, clock: Clock, *, keep_data: bool, syn_window_s: float | None = None, device: str | None = None
+    ) -> None:
+        self._poll = poll
+        self._clock = clock
+        self._keep_data = keep_data
+        self._syn_window_s = syn_window_s
+        self._device = device
+        self._by_id: dict[int, _Connection] = {}
+        self._by_fd: dict[int, _Connection] = {}
+        self._silent: dict[int, _Connection] = {}  # their socket is closed, their patience not over
+        self._facts: deque[ConnectionFact] = deque()
+
+    def facts(self) -> list[ConnectionFact]:
+        """What happened since the last call, in order."""
+        found = list(self._facts)
+        self._facts.clear()
+        return found
+
+    def owns(self, descriptor: int) -> bool:
+        """Whether an event on this descriptor is for `handle`."""
+        return descriptor in self._by_fd
+
+    # ------------------------------------------------------------------ commands
+
+    def connect(self, command: Connect) -> None:
+        """Start a connection. Its first fact is `started`, then comes what became of it."""
+        now_ns = self._clock.now_ns()
+        family = socket.AF_INET6 if ":" in command.server.address else socket.AF_INET
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        except OSError as error:
+            return self._stillborn(command, None, now_ns, error)
+        try:
+            self._set_options(sock, command)
+            result = sock.connect_ex(_socket_address(command.server))
+        except (OSError, OverflowError) as error:
+            sock.close()
+            return self._stillborn(command, None, now_ns, error)
+        client = _client(sock)
+        if result not in (0, errno.EINPROGRESS):
+            sock.close()
+            return self._stillborn(command, client, now_ns, OSError(result, ""))
+        quiet_ns = None if self._syn_window_s is None else now_ns + int(self._syn_window_s * SECOND_NS)
+        connection = _Connection(command, sock, client, now_ns + int(command.patience_s * SECOND_NS), quiet_ns)
+        self._by_id[command.id] = self._by_fd[sock.fileno()] = connection
+        self._tell(connection, "started", time_ns=now_ns)
+        self._poll.register(sock.fileno(), select.EPOLLOUT)
+
+    def say(self, identifier: int, data: bytes) -> None:
+        """Send bytes on an open connection; on any other they are forgotten."""
+        connection = self._by_id.get(identifier)
+        if connection is not None and connection.open:
+            connection.unsent += data
+            self._send(connection)
+
+    def hang(self, identifier: int) -> None:
+        """Close a connection or stop waiting for it. Nothing more will be told of it."""
+        connection = self._by_id.get(identifier) or self._silent.get(identifier)
+        if connection is not None:
+            self._forget(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in [*self._by_id.values(), *self._silent.values()]:
+            self._forget(connection)
+
+    # ------------------------------------------------------------------ time
+
+    def due_ns(self) -> int | None:
+        """When `expire` has something to do."""
+        times = [c.give_up_ns for c in self._silent.values()]
+        for connection in self._by_id.values():
+            if not connection.open:
+                times.append(min(connection.give_up_ns, connection.quiet_ns or connection.give_up_ns))
+        return min(times, default=None)
+
+    def expire(self, now_ns: int) -> None:
+        """Give up what was silent for too long."""
+        for connection in [*self._by_id.values(), *self._silent.values()]:
+            if connection.open:
+                continue
+            if now_ns >= connection.give_up_ns:
+                self._forget(connection)
+                self._tell(connection, "given-up")
+            elif connection.quiet_ns is not None and now_ns >= connection.quiet_ns and not connection.closed:
+                self._forget(connection)
+                self._silent[connection.command.id] = connection
+
+    # ------------------------------------------------------------------ events
+
+    def handle(self, descriptor: int, events: int) -> None:
+        """React to an epoll event of one of our connections."""
+        connection = self._by_fd[descriptor]
+        if events & select.EPOLLERR:
+            self._read_error_queue(connection)
+        if not connection.open:
+            self._advance(connection)
+        if connection.open and events & ~select.EPOLLOUT:
+            self._receive(connection)
+        if connection.open and connection.unsent and events & select.EPOLLOUT:
+            self._send(connection)
+
+    def _advance(self, connection: _Connection) -> None:
+        """See what became of a connection in SYN-SENT."""
+        error = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        state = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        if error == 0 and state == _SYN_SENT:
+            return  # an ICMP error that the kernel took as advice only
+        if error == 0 and state == _CLOSE:
+            error = connection.last_error or errno.ECONNABORTED
+        if error:
+            self._forget(connection)
+            self._tell(connection, "failed", error=_name(error))
+            return
+        connection.open = True
+        self._tell(connection, "open")
+        self._listen(connection)
+        self._receive(connection)
+
+    def _listen(self, connection: _Connection) -> None:
+        events = select.EPOLLIN | select.EPOLLRDHUP if connection.taken < MOST_DATA and not connection.closed else 0
+        if connection.unsent and not connection.closed:
+            events |= select.EPOLLOUT
+        self._poll.modify(connection.sock.fileno(), events)
+
+    def _receive(self, connection: _Connection) -> None:
+        while connection.open and not connection.closed and connection.taken < MOST_DATA:
+            try:
+                data = connection.sock.recv(min(16384, MOST_DATA - connection.taken))
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _CLOSE:
+                    self._end(connection, _name(error.errno or 0))
+                return  # else an ICMP error that IP_RECVERR reports and the connection survives
+            if not data:
+                return self._end(connection, None)
+            connection.taken += len(data)
+            if self._keep_data:
+                self._tell(connection, "data", data=data)
+        if connection.taken >= MOST_DATA:
+            self._listen(connection)
+
+    def _end(self, connection: _Connection, error: str | None) -> None:
+        connection.closed = True
+        self._tell(connection, "closed", error=error)
+        with contextlib.suppress(OSError):
+            self._poll.unregister(connection.sock.fileno())
+
+    def _send(self, connection: _Connection) -> None:
+        if connection.closed:
+            return
+        with contextlib.suppress(OSError):  # the reason comes with the next event
+            sent = connection.sock.send(connection.unsent, socket.MSG_NOSIGNAL)
+            del connection.unsent[:sent]
+        self._listen(connection)
+
+    def _read_error_queue(self, connection: _Connection) -> None:
+        while True:
+            try:
+                _, ancillary, _, _ = connection.sock.recvmsg(256, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                return
+            number, icmp = _icmp_error(ancillary)
+            if number:
+                connection.last_error = number
+            if icmp is not None:
+                self._tell(connection, "icmp", error=_name(number), icmp=icmp)
+
+    # ------------------------------------------------------------------ ends
+
+    def _stillborn(self, command: Connect, client: Endpoint | None, now_ns: int, error: OSError | OverflowError) -> None:
+        number = getattr(error, "errno", None) or errno.EINVAL
+        for event, name in (("started", None), ("failed", _name(number))):
+            self._facts.append(
+                ConnectionFact(
+                    time_ns=now_ns, id=command.id, server=command.server, event=event, client=client, error=name,
+                    ttl=command.ttl, mss=command.mss,
+                )
+            )  # fmt: skip
+
+    def _forget(self, connection: _Connection) -> None:
+        """Close the socket: a FIN where the connection is open, nothing where it is not."""
+        self._by_id.pop(connection.command.id, None)
+        self._silent.pop(connection.command.id, None)
+        if self._by_fd.pop(connection.sock.fileno(), None) is not None:
+            with contextlib.suppress(OSError):
+                self._poll.unregister(connection.sock.fileno())
+        connection.closed = True
+        connection.sock.close()
+
+    def _tell(
+        self,
+        connection: _Connection,
+        event: str,
+        *,
+        error: str | None = None,
+        icmp: IcmpError | None = None,
+        data: bytes = b"",
+        time_ns: int | None = None,
+    ) -> None:
+        self._facts.append(
+            ConnectionFact(
+                time_ns=self._clock.now_ns() if time_ns is None else time_ns,
+                id=connection.command.id,
+                server=connection.command.server,
+                event=event,
+                client=connection.client,
+                error=error,
+                icmp=icmp,
+                data=data,
+                ttl=connection.command.ttl,
+                mss=connection.command.mss,
+            )
+        )
+
+    def _set_options(self, sock: socket.socket, command: Connect) -> None:
+        v6 = sock.family == socket.AF_INET6
+        level = socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP
+        wanted = (_IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS) if v6 else (_IP_RECVERR, _IP_RECVTTL, _IP_RECVTOS)
+        for option in wanted:
+            sock.setsockopt(level, option, 1)
+        if self._syn_window_s is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
+        if command.ttl is not None:
+            sock.setsockopt(level, _IPV6_UNICAST_HOPS if v6 else _IP_TTL, command.ttl)
+        if command.mss is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, max(command.mss, _SMALLEST_MSS))
+        if self._device is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._device.encode() + b"\0")
+        if command.source_port is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("::" if v6 else "0.0.0.0", command.source_port))
+
+
+def _socket_address(server: Endpoint) -> tuple[str, int] | tuple[str, int, int, int]:
+    address, _, zone = server.address.partition("%")
+    if ":" not in address:
+        return address, server.port
+    return address, server.port, 0, scope(zone)
+
+
+def scope(zone: str) -> int:
+    """The interface index of a zone (RFC 4007): its name or its number; 0 for none. OSError when there is no such interface."""
+    if not zone:
+        return 0
+    return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+
+
+def _client(sock: socket.socket) -> Endpoint | None:
+    with contextlib.suppress(OSError):
+        name = sock.getsockname()
+        if name[1]:
+            return Endpoint(name[0].partition("%")[0], name[1])
+    return None
+
+
+def _name(number: int) -> str:
+    return errno.errorcode.get(number, os.strerror(number))
+
+
+def _icmp_error(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, IcmpError | None]:
+    """The errno and the ICMP error of one message of the error queue; None where the error has another origin."""
+    number, found, ttl, tos = 0, None, None, None
+    for level, kind, data in ancillary:
+        v4, v6 = level == socket.IPPROTO_IP, level == socket.IPPROTO_IPV6
+        if (v4 and kind == _IP_RECVERR) or (v6 and kind == _IPV6_RECVERR):
+            number, origin, icmp_type, code, _, _, _ = _EXTENDED_ERROR.unpack_from(data)
+            if origin in (_ORIGIN_ICMP, _ORIGIN_ICMP6):
+                found = (4 if origin == _ORIGIN_ICMP else 6, icmp_type, code, _offender(data[_EXTENDED_ERROR.size :]))
+        elif (v4 and kind == _IP_TTL) or (v6 and kind == _IPV6_HOPLIMIT):
+            ttl = struct.unpack_from("=i", data)[0]
+        elif (v4 and kind == _IP_TOS) or (v6 and kind == _IPV6_TCLASS):
+            tos = data[0] if len(data) == 1 else struct.unpack_from("=i", data)[0]
+    if found is None:
+        return number, None
+    version, icmp_type, code, sender = found
+    return number, IcmpError(version=version, type=icmp_type, code=code, sender=sender, ttl=ttl, tos=tos)
+
+
+def _offender(address: bytes) -> str:
+    """The sockaddr behind a `struct sock_extended_err`: who sent the ICMP error."""
+    family = struct.unpack_from("=H", address)[0] if len(address) >= 2 else 0
+    if family == socket.AF_INET and len(address) >= 8:
+        return socket.inet_ntop(socket.AF_INET, address[4:8])
+    if family == socket.AF_INET6 and len(address) >= 24:
+        return socket.inet_ntop(socket.AF_INET6, address[8:24])
+    return ""
