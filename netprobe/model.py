@@ -95,7 +95,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFact(Fact):
-    """A scan begins to look at one address and port of a target. One verdict will be given for it."""
+    """A scan begins to look at one address and port of a target. One verdict will be given for it.
+
+    `banner_wait_ns`: how long an open connection may stay silent before that counts as an answer.
+    """
 
     target: str
     address: str | None
@@ -103,6 +106,7 @@ class TargetFact(Fact):
     expect: str = "ssh"
     mode: Mode = Mode.RAW
     patient: bool = False
+    banner_wait_ns: int = 12_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,215 @@
+"""The values behind the placeholders of the rules' texts. Everything is told from packets, nothing is decided here."""
+
+from __future__ import annotations
+
+from netprobe import greeting
+from netprobe.evidence import IMPOSSIBLE, Evidence, hops_away
+from netprobe.model import Origin
+
+# What common clients print for an answer (wire-evidence, Appendix A): it misleads, so the verdict names it.
+CLIENT_TEXT = {
+    (4, "port-unreach"): 'ssh prints "Connection refused" for it',
+    (4, "host-unreach"): 'ssh prints "No route to host" for it',
+    (4, "host-prohibited"): 'ssh prints "No route to host" for it, though routing is fine',
+    (4, "admin-prohibited"): 'ssh prints "No route to host" for it, though routing is fine',
+    (4, "net-prohibited"): 'ssh prints "Network is unreachable" for it',
+    (4, "proto-unreach"): 'ssh prints "Protocol not available" for it',
+    (6, "port-unreach"): 'ssh prints "Connection refused" for it',
+    (6, "admin-prohibited"): 'ssh prints "Permission denied" for it, though no login was tried',
+    (6, "source-policy"): 'ssh prints "Permission denied" for it, though no login was tried',
+    (6, "reject-route"): 'ssh prints "Permission denied" for it, though no login was tried',
+}
+
+
+class _Values(dict[str, object]):
+    """A value that is not known is said so instead of failing."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def fill(text: str, values: dict[str, object]) -> str:
+    """A rule's text with its placeholders filled."""
+    return text.format_map(_Values(values))
+
+
+def values(e: Evidence, origin: Origin) -> dict[str, object]:
+    """All placeholders that this evidence has a value for."""
+    found: dict[str, object] = {
+        "target": e.target.target,
+        "address": e.target.address or e.target.target,
+        "port": e.target.port,
+        "tries": sum(a.first.count for a in e.syns),
+        "waited": _waited(e),
+        "where": where(origin),
+        "dropped": e.dropped,
+        "unsettled": _unsettled(e),
+        "client_text": "",
+        "kernel_only": "without privilege only the kernel's word is known" if e.features["mode"] == "kernel" else "too little answers to compare it with",
+        "wire_says": _wire_says(e),
+        "alive": _alive(e),
+        "answers": _answers(e),
+    }
+    if e.resolved is not None:
+        found["detail"] = e.resolved.detail or e.resolved.outcome
+    if e.syns:
+        found["source"] = e.syns[0].client.address
+        found["client_port"] = e.syns[0].client.port
+        odd = next((a.odd for a in e.syns if a.odd is not None), None)
+        if odd is not None:
+            found["odd"] = odd.letters
+    _local(found, e)
+    _reset(found, e)
+    _icmp(found, e)
+    _walk(found, e)
+    _service(found, e)
+    return found
+
+
+def where(origin: Origin) -> str:
+    """`at 198.51.100.2 (hop 2)` or `between 198.51.100.2 and 203.0.113.5`."""
+    if origin.between is not None:
+        first, second = (one or "an unknown router" for one in origin.between)
+        return f"between {first} and {second}"
+    if origin.address is not None:
+        return f"at {origin.address}" + (f" (hop {origin.hop})" if origin.hop is not None else "")
+    return f"at hop {origin.hop}" if origin.hop is not None else "somewhere on the path"
+
+
+def _waited(e: Evidence) -> str:
+    start = e.syns[0].first.time_ns if e.syns else e.target.time_ns
+    if e.conversation is not None:
+        start = e.conversation.last_ns
+        if e.conversation.attempt.client_ack is not None and not e.conversation.stream:
+            start = e.conversation.attempt.client_ack.time_ns
+    return str(round((e.now_ns - start) / 1e9))
+
+
+def _unsettled(e: Evidence) -> str:
+    if e.features.get("answer") == "pending":
+        return "the SYN was not watched long enough for silence to mean anything"
+    if e.features.get("spoke") == "pending":
+        return "the server was not given long enough to speak"
+    if not e.syns:
+        return "no SYN of this client was seen"
+    return "the observations fit no single cause"
+
+
+def _wire_says(e: Evidence) -> str:
+    """Beyond a local block: what a crafted SYN, which goes around local rules, found."""
+    word = {"reset": "a reset", "syn-ack": "SYN-ACK", "icmp": "an ICMP error", "silent": "silence"}.get(e.features.get("answer", ""))
+    if word is None:
+        return ""
+    return f"a crafted SYN that goes around this machine's rules draws {word} from the network"
+
+
+def _alive(e: Evidence) -> str:
+    parts = []
+    if e.features.get("ping") == "answered":
+        parts.append("it answers ping")
+    if e.features.get("control") in ("reset", "syn-ack", "icmp"):
+        ports = sorted({a.server.port for a in e.controls if a.answered_ns is not None})
+        parts.append("it answers on port " + ", ".join(map(str, ports[:3])))
+    if e.features.get("fragment") == "answered" or e.features.get("fragment_control") == "answered":
+        parts.append("it reports the reassembly time of fragments")
+    return " and ".join(parts) or "it answers other probes"
+
+
+def _answers(e: Evidence) -> str:
+    """The changing answers in order: `RST, then ICMP 3/3`."""
+    said = []
+    for a in sorted([*e.syns, *([e.answer] if e.answer and e.answer not in e.syns else [])], key=lambda a: a.first.time_ns):
+        shape = "SYN" if a.form == "syn" else "SYN without options"
+        if a.first.tos > 0 and a.first.tos & 0xFC:
+            shape += f" with DSCP 0x{a.first.tos:02x}"
+        packet = a.synack or a.rst
+        word = packet.letters if packet is not None else a.icmp.label if a.icmp is not None else "no answer"
+        said.append(f"{shape}: {word}")
+    return "; ".join(said)
+
+
+def _local(found: dict[str, object], e: Evidence) -> None:
+    for events in e.connections.values():
+        for event in events:
+            if event.event == "failed" and event.error:
+                found["connect_error"] = event.error
+    if e.route is not None:
+        found["interface"] = e.route.interface
+        found["next_hop"] = e.route.gateway or e.target.address
+        if e.route.source is not None:
+            found.setdefault("source", e.route.source)
+    asked = [a for a in e.attempts if a.form == "neighbor" and a.reply is None]
+    six = ":" in (e.target.address or "")
+    found["neighbor_protocol"] = "neighbour solicitations" if six else "ARP"
+    found["neighbor_asked"] = f"{sum(a.first.count for a in asked)} times" if asked else "by the kernel"
+
+
+def _reset(found: dict[str, object], e: Evidence) -> None:
+    rst = next((a.rst for a in e.syns if a.rst is not None and a.rst.ttl > 0), None)
+    if rst is not None:
+        found["rst_ttl"] = rst.ttl
+        found["rst_hops"] = _hops(hops_away(rst.ttl))
+        found["rst_seen"] = f"its TTL is {rst.ttl}, its DSCP field 0x{rst.tos:02x}"
+        found["rst_tos"] = f"{rst.tos:02x}"
+    control = next((a for a in e.controls if a.rst is not None), None) or next((a for a in e.controls if a.synack), None)
+    if control is not None:
+        found["control_port"] = control.server.port
+    ttls = {a.reply.ttl for a in e.pings if a.reply is not None}
+    ttls |= {p.ttl for a in e.controls for p in (a.rst, a.synack) if p is not None}
+    found["host_ttl"] = ", ".join(str(ttl) for ttl in sorted(ttls) if ttl > 0) or "none"
+    if e.survey is not None:
+        found["rst_walk_ttl"] = e.survey.port_reached
+
+
+def _hops(count: int) -> str:
+    return "1 hop" if count == 1 else f"{count} hops"
+
+
+def _icmp(found: dict[str, object], e: Evidence) -> None:
+    icmp = e.answer.icmp if e.answer is not None else None
+    if icmp is None or e.answer is None:
+        return
+    found["icmp"] = icmp.label
+    found["icmp_text"] = icmp.meaning.text
+    found["icmp_reason"] = icmp.meaning.reason
+    found["icmp_sender"] = icmp.sender
+    found["delay"] = f"{(icmp.time_ns - e.answer.first.time_ns) / 1e9:.1f}"
+    copies = sum(a.icmp.count for a in e.attempts if a.icmp is not None and a.icmp.sender == icmp.sender and not a.limited)
+    found["copies"] = "1 copy" if copies == 1 else f"{copies} copies"
+    found["client_text"] = CLIENT_TEXT.get((icmp.version, icmp.meaning.reason), "")
+
+
+def _walk(found: dict[str, object], e: Evidence) -> None:
+    if e.survey is None:
+        return
+    s = e.survey
+    found["route_list"] = " > ".join(s.routers[hop] for hop in sorted(s.routers))
+    last = s.routers.get(s.port_last)
+    found["last_heard"] = f"{last} (hop {s.port_last})" if last else "this machine, and not even the first router"
+
+
+def _service(found: dict[str, object], e: Evidence) -> None:
+    c = e.conversation
+    if c is None:
+        return
+    a = c.attempt
+    named = greeting.name(c.stream)
+    found["service"] = named.what if named else "SSH" if c.opening.identification else "an unknown service"
+    found["identification"] = c.opening.identification
+    line = next((line for line in c.opening.lines if line.strip()), c.opening.unfinished.decode("latin-1"))
+    found["line"] = line[:200]
+    found["line_count"] = len(c.opening.lines)
+    times = sorted(set(c.line_times))
+    if len(times) >= 2:
+        found["beat"] = f"{(times[-1] - times[0]) / (len(times) - 1) / 1e9:.1f}"
+    spoke_after = (a.server_data.time_ns - a.synack.time_ns) / 1e9 if a.server_data and a.synack else 0.0
+    found["late"] = f", after {spoke_after:.0f} s" if spoke_after >= 2 else ""
+    found["preceded"] = f", after {len(c.opening.lines)} other line{'s' * (len(c.opening.lines) > 1)}" if c.opening.lines else ""
+    if a.synack is not None:
+        found["synack_copies"] = a.synack.count
+        found["synack_ttl"] = a.synack.ttl
+        found["rtt"] = f"{(a.synack.time_ns - a.first.time_ns) / 1e6:.1f}"
+    found["acknowledged"] = "acknowledged" if a.client_acked > 1 else "not acknowledged" if a.client_data else "not asked for"
+    found["impossible"] = ", ".join(
+        sorted({p.server.address for p in e.attempts if p.server.address in IMPOSSIBLE[p.version] and p.synack})
+    )

@@ -1,0 +1,190 @@
+"""The layout of the tracker's table: one row of int64 per connection attempt, echo, or neighbour solicitation.
+
+House rules of this file:
+1. Every column has its name here and nowhere else; a row is read and written only through these names.
+2. A *block* is one packet remembered in full (the first SYN, the RST that answered it, ...): the block's column plus one
+   of the offsets below. A block whose FRAME is 0 has not been seen.
+3. Addresses are four 32-bit words, IPv4 in the last one.
+"""
+
+from __future__ import annotations
+
+# --- what a row is
+KIND = 0  # one of the K_ values
+VERSION = 1  # 4 or 6
+CLIENT = 2  # 4 words
+SERVER = 6  # 4 words
+CPORT = 10  # echo: identifier
+SPORT = 11  # echo: sequence number
+OUTGOING = 12  # 1 the client is this machine, 0 it is not, -1 unknown
+MIDSTREAM = 13  # 1: the first packet seen was not the connection's first
+
+K_TCP = 1
+K_ECHO = 2
+K_NEIGHBOR = 3
+
+# --- sequence space
+C_NEXT = 14  # next sequence number expected from the client
+S_NEXT = 15  # next expected from the server
+C_ACKED = 16  # highest acknowledgement by the server, relative to ISS; 0 none
+C_BYTES = 17  # payload bytes from the client (without repeats)
+S_BYTES = 18
+S_HOLES = 19  # segments from the server that came beyond a gap
+C_REPEATS = 20  # payload segments the client sent again
+S_REPEATS = 21
+WINDOW_OPENED = 22  # after a zero-window SYN-ACK the server opened its window
+
+# --- history (Zeek), 5 bits a letter, oldest first
+HISTORY_A = 23
+HISTORY_B = 24
+HISTORY_N = 25
+HISTORY_SEEN = 26
+
+# --- ICMP error that quoted this attempt (the first that fitted)
+ICMP = 27
+I_FRAME = 0
+I_TIME = 1
+I_TTL = 2
+I_TOS = 3
+I_TYPE = 4
+I_CODE = 5
+I_SENDER = 6  # 4 words
+I_QUOTED_TTL = 10
+I_QUOTED_TOS = 11
+I_COUNT = 12
+I_LAST = 13
+ICMP_WIDTH = 14
+
+# --- packets remembered in full
+BLOCKS = ICMP + ICMP_WIDTH
+FRAME = 0
+TIME = 1
+TTL = 2
+TOS = 3
+IP_ID = 4
+FLOW = 5
+WINDOW = 6
+SEQ = 7
+ACK = 8
+FLAGS = 9
+OPTIONS = 10
+COUNT = 11
+LAST = 12  # time of the last copy
+BLOCK_WIDTH = 13
+
+FIRST = BLOCKS + 0 * BLOCK_WIDTH  # the client's first packet
+SYN2 = BLOCKS + 1 * BLOCK_WIDTH  # a second SYN of the client with another sequence number
+SYNACK = BLOCKS + 2 * BLOCK_WIDTH
+SYNACK2 = BLOCKS + 3 * BLOCK_WIDTH  # a SYN-ACK with another sequence number than the first
+RST = BLOCKS + 4 * BLOCK_WIDTH  # the server's reset
+CHALLENGE = BLOCKS + 5 * BLOCK_WIDTH  # a bare ACK in answer to a SYN
+ECHOED = BLOCKS + 6 * BLOCK_WIDTH  # the ACK that a half-open connection owes to SYN2
+ODD = BLOCKS + 7 * BLOCK_WIDTH  # an answer on this four-tuple that fits nothing sent
+S_FIN = BLOCKS + 8 * BLOCK_WIDTH
+C_FIN = BLOCKS + 9 * BLOCK_WIDTH
+C_RST = BLOCKS + 10 * BLOCK_WIDTH
+C_ACK = BLOCKS + 11 * BLOCK_WIDTH  # the client's ACK of the SYN-ACK
+S_DATA = BLOCKS + 12 * BLOCK_WIDTH  # the server's first payload
+C_DATA = BLOCKS + 13 * BLOCK_WIDTH
+REPLY = BLOCKS + 14 * BLOCK_WIDTH  # echo reply, ARP reply or neighbour advertisement
+
+# --- the first payload segments each way: (frame, offset in the stream, length) each
+SEGMENT_WIDTH = 3
+S_SEGMENTS = BLOCKS + 15 * BLOCK_WIDTH
+S_SEGMENTS_N = 24
+C_SEGMENTS = S_SEGMENTS + S_SEGMENTS_N * SEGMENT_WIDTH
+C_SEGMENTS_N = 4
+
+WIDTH = C_SEGMENTS + C_SEGMENTS_N * SEGMENT_WIDTH
+
+# --- bits of OPTIONS
+O_MSS = 1
+O_WSCALE = 2
+O_SACK = 4
+O_TIMESTAMP = 8
+O_MD5 = 16
+O_FASTOPEN = 32
+O_OTHER = 64
+O_FRAGMENT = 128  # the packet was a first fragment
+O_DF = 256
+O_MSS_SHIFT = 16  # the MSS value in the bits above
+
+# --- bits of FLAGS (RFC 9293 3.1)
+F_FIN = 1
+F_SYN = 2
+F_RST = 4
+F_PSH = 8
+F_ACK = 16
+F_ECE = 64
+F_CWR = 128
+
+# --- history letters by number; bit 4 of the number is set for the server's (lower case)
+LETTERS = "?SHADFRCIQTWG^"
+L_SYN = 1
+L_SYNACK = 2
+L_ACK = 3
+L_DATA = 4
+L_FIN = 5
+L_RST = 6
+L_INCONSISTENT = 8
+L_MULTI = 9
+L_RETRANSMIT = 10
+L_WINDOW0 = 11
+L_GAP = 12
+
+# --- counters of a whole run
+N_FRAMES = 0
+N_ROWS = 1
+N_TCP = 2
+N_UNSOLICITED = 3
+N_ICMP = 4
+N_OTHER_IP = 5
+N_FRAGMENTS = 6
+N_NOT_IP = 7
+N_UNKNOWN_LINK = 8
+N_SHORT = 9
+N_NEIGHBOR = 10
+COUNTERS = 16
+
+# --- one decoded packet
+D_PROTOCOL = 0  # P_ values
+D_VERSION = 1
+D_SRC = 2
+D_DST = 6
+D_TTL = 10
+D_TOS = 11
+D_IP_ID = 12
+D_FLOW = 13
+D_SPORT = 14
+D_DPORT = 15
+D_SEQ = 16
+D_ACK = 17
+D_FLAGS = 18
+D_WINDOW = 19
+D_OPTIONS = 20
+D_PAYLOAD = 21  # payload bytes on the wire
+D_TYPE = 22
+D_CODE = 23
+D_Q_TTL = 24
+D_Q_TOS = 25
+D_Q_SRC = 26
+D_Q_DST = 30
+D_Q_SPORT = 34
+D_Q_DPORT = 35
+D_Q_SEQ = 36
+D_Q_PROTOCOL = 37
+D_OFFSET = 38  # where the payload starts in the frame
+DECODED = 40
+
+P_NONE = 0
+P_TCP = 1
+P_ICMP_ERROR = 2
+P_ECHO = 3
+P_ECHO_REPLY = 4
+P_NEIGHBOR_ASK = 5
+P_NEIGHBOR_REPLY = 6
+P_OTHER = 7
+P_FRAGMENT = 8
+P_SHORT = 9
+P_NOT_IP = 10
+P_UNKNOWN_LINK = 11

@@ -1,0 +1,644 @@
+"""The one loop over frames: what each packet means for the connection attempt it belongs to.
+
+House rules of this file:
+1. Written in the subset of Python that Numba compiles, like decode.py; `table` is rows of integers, `slots` an open-addressing
+   hash table of row numbers plus one (0 is free).
+2. "Is this an answer to something that was sent?" is decided here and nowhere else: by four-tuple and by the sequence
+   number that came back. What doesn't fit is counted as unsolicited and never becomes evidence.
+3. No meaning is given to anything here; that is the rules' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence, Sequence
+
+from netprobe.tracker.columns import (
+    ACK,
+    BLOCK_WIDTH,
+    C_ACK,
+    C_ACKED,
+    C_BYTES,
+    C_DATA,
+    C_FIN,
+    C_NEXT,
+    C_REPEATS,
+    C_RST,
+    C_SEGMENTS,
+    C_SEGMENTS_N,
+    CHALLENGE,
+    CLIENT,
+    COUNT,
+    CPORT,
+    D_ACK,
+    D_CODE,
+    D_DPORT,
+    D_DST,
+    D_FLAGS,
+    D_FLOW,
+    D_IP_ID,
+    D_OPTIONS,
+    D_PAYLOAD,
+    D_PROTOCOL,
+    D_Q_DPORT,
+    D_Q_DST,
+    D_Q_PROTOCOL,
+    D_Q_SEQ,
+    D_Q_SPORT,
+    D_Q_SRC,
+    D_Q_TOS,
+    D_Q_TTL,
+    D_SEQ,
+    D_SPORT,
+    D_SRC,
+    D_TOS,
+    D_TTL,
+    D_TYPE,
+    D_VERSION,
+    D_WINDOW,
+    ECHOED,
+    F_ACK,
+    F_FIN,
+    F_RST,
+    F_SYN,
+    FIRST,
+    FLAGS,
+    FLOW,
+    FRAME,
+    HISTORY_A,
+    HISTORY_B,
+    HISTORY_N,
+    HISTORY_SEEN,
+    I_CODE,
+    I_COUNT,
+    I_FRAME,
+    I_LAST,
+    I_QUOTED_TOS,
+    I_QUOTED_TTL,
+    I_SENDER,
+    I_TIME,
+    I_TOS,
+    I_TTL,
+    I_TYPE,
+    ICMP,
+    IP_ID,
+    K_ECHO,
+    K_NEIGHBOR,
+    K_TCP,
+    KIND,
+    L_ACK,
+    L_DATA,
+    L_FIN,
+    L_RETRANSMIT,
+    L_RST,
+    L_SYN,
+    L_SYNACK,
+    LAST,
+    MIDSTREAM,
+    N_FRAGMENTS,
+    N_FRAMES,
+    N_ICMP,
+    N_NEIGHBOR,
+    N_NOT_IP,
+    N_OTHER_IP,
+    N_ROWS,
+    N_SHORT,
+    N_TCP,
+    N_UNKNOWN_LINK,
+    N_UNSOLICITED,
+    ODD,
+    OPTIONS,
+    OUTGOING,
+    P_ECHO,
+    P_ECHO_REPLY,
+    P_FRAGMENT,
+    P_ICMP_ERROR,
+    P_NEIGHBOR_ASK,
+    P_NEIGHBOR_REPLY,
+    P_NOT_IP,
+    P_SHORT,
+    P_TCP,
+    P_UNKNOWN_LINK,
+    REPLY,
+    RST,
+    S_BYTES,
+    S_DATA,
+    S_FIN,
+    S_HOLES,
+    S_NEXT,
+    S_REPEATS,
+    S_SEGMENTS,
+    S_SEGMENTS_N,
+    SEGMENT_WIDTH,
+    SEQ,
+    SERVER,
+    SPORT,
+    SYN2,
+    SYNACK,
+    SYNACK2,
+    TIME,
+    TOS,
+    TTL,
+    VERSION,
+    WIDTH,
+    WINDOW,
+    WINDOW_OPENED,
+)
+from netprobe.tracker.decode import Buffer, Row, decode
+
+Rows = Sequence[Row]
+
+IP_TCP = 6
+# A reset or segment within this distance of the expected sequence number belongs to the connection (RFC 5961 3.2 uses
+# the window; without window scale in every capture, the largest unscaled window stands for it).
+PLAUSIBLE_WINDOW = 65535
+# A second SYN with another sequence number is the same attempt's half-open test when the first is unanswered and younger
+# than Linux keeps a half-open entry (tcp_synack_retries 5: 63 s); later it is a new attempt on a reused four-tuple.
+HALF_OPEN_NS = 60_000_000_000
+
+
+def distance(a: int, b: int) -> int:
+    """a - b in sequence space, signed (RFC 9293 3.4)."""
+    return ((a - b + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def hash_pair(d: Row, a: int, b: int, aport: int, bport: int, kind: int) -> int:
+    """A hash that is the same for both directions; products stay below 2**63 so that interpreted and compiled agree."""
+    x = (d[a] * 3 + d[a + 1] * 5 + d[a + 2] * 7 + d[a + 3] * 11 + aport * 13) & 0x7FFFFFFF
+    y = (d[b] * 3 + d[b + 1] * 5 + d[b + 2] * 7 + d[b + 3] * 11 + bport * 13) & 0x7FFFFFFF
+    x = (x * 0x45D9F3B) & 0x7FFFFFFF
+    y = (y * 0x45D9F3B) & 0x7FFFFFFF
+    z = ((x ^ (x >> 15)) + (y ^ (y >> 15)) + kind) & 0x7FFFFFFF
+    z = (z * 0x2C1B3C6D) & 0x7FFFFFFF
+    return z ^ (z >> 13)
+
+
+def same(r: Row, to: int, d: Row, at: int) -> bool:
+    """Whether four address words agree."""
+    return r[to] == d[at] and r[to + 1] == d[at + 1] and r[to + 2] == d[at + 2] and r[to + 3] == d[at + 3]
+
+
+def find(
+    d: Row, a: int, b: int, aport: int, bport: int, kind: int, table: Rows, slots: MutableSequence[int], mask: int
+) -> int:
+    """The slot of the row between two endpoints in either direction, or of the free place where it would go."""
+    slot = hash_pair(d, a, b, aport, bport, kind) & mask
+    while slots[slot] != 0:
+        r = table[slots[slot] - 1]
+        if r[KIND] == kind:
+            if r[CPORT] == aport and r[SPORT] == bport and same(r, CLIENT, d, a) and same(r, SERVER, d, b):
+                return slot
+            if r[CPORT] == bport and r[SPORT] == aport and same(r, CLIENT, d, b) and same(r, SERVER, d, a):
+                return slot
+        slot = (slot + 1) & mask
+    return slot
+
+
+def remember(r: Row, block: int, d: Row, number: int, time: int) -> None:
+    """Keep a packet in full, or count another copy of it."""
+    if r[block + FRAME] != 0:
+        r[block + COUNT] += 1
+        r[block + LAST] = time
+        return
+    r[block + FRAME] = number
+    r[block + TIME] = time
+    r[block + TTL] = d[D_TTL]
+    r[block + TOS] = d[D_TOS]
+    r[block + IP_ID] = d[D_IP_ID]
+    r[block + FLOW] = d[D_FLOW]
+    r[block + WINDOW] = d[D_WINDOW]
+    r[block + SEQ] = d[D_SEQ]
+    r[block + ACK] = d[D_ACK]
+    r[block + FLAGS] = d[D_FLAGS]
+    r[block + OPTIONS] = d[D_OPTIONS]
+    r[block + COUNT] = 1
+    r[block + LAST] = time
+
+
+def history(r: Row, letter: int, server: bool) -> None:
+    """Append a letter of Zeek's history the first time it happens (at most 24 of them)."""
+    code = letter + 16 if server else letter
+    if r[HISTORY_SEEN] & (1 << code) or r[HISTORY_N] >= 24:
+        return
+    r[HISTORY_SEEN] |= 1 << code
+    n = r[HISTORY_N]
+    if n < 12:
+        r[HISTORY_A] |= code << (5 * n)
+    else:
+        r[HISTORY_B] |= code << (5 * (n - 12))
+    r[HISTORY_N] = n + 1
+
+
+def open_row(
+    d: Row,
+    a: int,
+    b: int,
+    aport: int,
+    bport: int,
+    kind: int,
+    number: int,
+    time: int,
+    outgoing: int,
+    table: Rows,
+    slots: MutableSequence[int],
+    slot: int,
+    counters: MutableSequence[int],
+) -> int:
+    """Start a row whose client is endpoint `a`; it takes the slot over from an older row of the same endpoints."""
+    n = counters[N_ROWS]
+    counters[N_ROWS] = n + 1
+    slots[slot] = n + 1
+    r = table[n]
+    for i in range(WIDTH):
+        r[i] = 0
+    r[KIND] = kind
+    r[VERSION] = d[D_VERSION]
+    for i in range(4):
+        r[CLIENT + i] = d[a + i]
+        r[SERVER + i] = d[b + i]
+    r[CPORT] = aport
+    r[SPORT] = bport
+    r[OUTGOING] = outgoing
+    remember(r, FIRST, d, number, time)
+    return n
+
+
+def segment(r: Row, base: int, limit: int, number: int, offset: int, length: int) -> None:
+    """Remember where a payload segment lies, in order of arrival, as long as there is room."""
+    for i in range(limit):
+        at = base + i * SEGMENT_WIDTH
+        if r[at] == 0:
+            r[at] = number
+            r[at + 1] = offset
+            r[at + 2] = length
+            return
+
+
+def from_client(r: Row, d: Row, number: int, time: int) -> None:
+    """A further packet of the client on its own attempt."""
+    flags = d[D_FLAGS]
+    if flags & F_SYN:
+        if d[D_SEQ] == r[FIRST + SEQ]:
+            remember(r, FIRST, d, number, time)
+            history(r, L_RETRANSMIT, False)
+        else:
+            remember(r, SYN2, d, number, time)
+        return
+    if flags & F_RST:
+        remember(r, C_RST, d, number, time)
+        history(r, L_RST, False)
+        return
+    if flags & F_ACK and r[SYNACK + FRAME] != 0 and d[D_PAYLOAD] == 0 and not flags & F_FIN:
+        if r[C_ACK + FRAME] == 0:
+            history(r, L_ACK, False)
+        remember(r, C_ACK, d, number, time)
+    if d[D_PAYLOAD] > 0:
+        ahead = distance(d[D_SEQ], r[C_NEXT])
+        if ahead < 0:
+            r[C_REPEATS] += 1
+            history(r, L_RETRANSMIT, False)
+        else:
+            segment(r, C_SEGMENTS, C_SEGMENTS_N, number, (d[D_SEQ] - r[FIRST + SEQ] - 1) & 0xFFFFFFFF, d[D_PAYLOAD])
+            r[C_NEXT] = (d[D_SEQ] + d[D_PAYLOAD]) & 0xFFFFFFFF
+            r[C_BYTES] += d[D_PAYLOAD]
+        remember(r, C_DATA, d, number, time)
+        history(r, L_DATA, False)
+    if flags & F_FIN:
+        remember(r, C_FIN, d, number, time)
+        history(r, L_FIN, False)
+
+
+def odd(r: Row, d: Row, number: int, time: int, counters: MutableSequence[int]) -> None:
+    """An answer that fits nothing sent: kept for the count, not for the verdict's sake."""
+    remember(r, ODD, d, number, time)
+    counters[N_UNSOLICITED] += 1
+
+
+def answer_to_probe(r: Row, d: Row, number: int, time: int, counters: MutableSequence[int]) -> None:
+    """An answer to an attempt that began with something else than a SYN: only resets are owed (RFC 9293 3.10.7.1)."""
+    flags = d[D_FLAGS]
+    sent = r[FIRST + FLAGS]
+    if not flags & F_RST:
+        odd(r, d, number, time, counters)
+        return
+    if sent & F_ACK:
+        fits = d[D_SEQ] == r[FIRST + ACK]
+    else:
+        fits = bool(flags & F_ACK) and d[D_ACK] == (r[FIRST + SEQ] + (1 if sent & F_FIN else 0)) & 0xFFFFFFFF
+    if fits:
+        remember(r, RST, d, number, time)
+        history(r, L_RST, True)
+    else:
+        odd(r, d, number, time, counters)
+
+
+def from_server(r: Row, d: Row, number: int, time: int, counters: MutableSequence[int]) -> None:
+    """A packet of the server: does it answer what the client sent, and where does it take the attempt."""
+    if not r[FIRST + FLAGS] & F_SYN or r[FIRST + FLAGS] & F_ACK:
+        if r[MIDSTREAM]:
+            stream_from_server(r, d, number, time, counters)
+        else:
+            answer_to_probe(r, d, number, time, counters)
+        return
+    flags = d[D_FLAGS]
+    expected = (r[FIRST + SEQ] + 1) & 0xFFFFFFFF
+    second = (r[SYN2 + SEQ] + 1) & 0xFFFFFFFF
+    if flags & F_SYN:
+        if flags & F_ACK and (d[D_ACK] == expected or (r[SYN2 + FRAME] != 0 and d[D_ACK] == second)):
+            syn_ack(r, d, number, time)
+        else:
+            odd(r, d, number, time, counters)
+        return
+    if r[SYNACK + FRAME] == 0:
+        if flags & F_RST:
+            # RFC 9293 3.10.7.3: in SYN-SENT a reset counts only when it acknowledges the SYN. Data in a SYN (fast open)
+            # may be acknowledged with it.
+            beyond = distance(d[D_ACK], expected)
+            if flags & F_ACK and (
+                (0 <= beyond <= r[C_BYTES]) or (r[SYN2 + FRAME] != 0 and d[D_ACK] == second)
+            ):
+                remember(r, RST, d, number, time)
+                history(r, L_RST, True)
+            else:
+                odd(r, d, number, time, counters)
+        elif flags & F_ACK and d[D_PAYLOAD] == 0 and not flags & F_FIN:
+            if r[SYN2 + FRAME] != 0 and d[D_ACK] == expected:
+                remember(r, ECHOED, d, number, time)
+            elif d[D_ACK] == expected:
+                odd(r, d, number, time, counters)
+            else:
+                remember(r, CHALLENGE, d, number, time)
+            history(r, L_ACK, True)
+        else:
+            odd(r, d, number, time, counters)
+        return
+    stream_from_server(r, d, number, time, counters)
+
+
+def syn_ack(r: Row, d: Row, number: int, time: int) -> None:
+    """A SYN-ACK that acknowledges the SYN; one with another initial sequence number comes from a second box."""
+    if r[SYNACK + FRAME] == 0:
+        remember(r, SYNACK, d, number, time)
+        r[S_NEXT] = (d[D_SEQ] + 1) & 0xFFFFFFFF
+        history(r, L_SYNACK, True)
+    elif d[D_SEQ] == r[SYNACK + SEQ]:
+        remember(r, SYNACK, d, number, time)
+    else:
+        remember(r, SYNACK2, d, number, time)
+
+
+def stream_from_server(r: Row, d: Row, number: int, time: int, counters: MutableSequence[int]) -> None:
+    """Segments after the SYN-ACK."""
+    flags = d[D_FLAGS]
+    if r[MIDSTREAM] and r[S_NEXT] == 0:
+        r[S_NEXT] = d[D_SEQ]
+    ahead = distance(d[D_SEQ], r[S_NEXT])
+    if flags & F_RST:
+        if -1 <= ahead <= PLAUSIBLE_WINDOW or (r[FIRST + FRAME] != 0 and d[D_SEQ] == r[C_RST + ACK]):
+            remember(r, RST, d, number, time)
+            history(r, L_RST, True)
+        else:
+            odd(r, d, number, time, counters)
+        return
+    if ahead < -PLAUSIBLE_WINDOW or ahead > 0x3FFFFFFF:
+        odd(r, d, number, time, counters)
+        return
+    if flags & F_ACK:
+        acked = distance(d[D_ACK], r[FIRST + SEQ])
+        if acked > r[C_ACKED]:
+            r[C_ACKED] = acked
+        if d[D_WINDOW] > 0 and r[SYNACK + WINDOW] == 0:
+            r[WINDOW_OPENED] = 1
+    if d[D_PAYLOAD] > 0:
+        if ahead > 0:
+            r[S_HOLES] += 1
+        end = (d[D_SEQ] + d[D_PAYLOAD]) & 0xFFFFFFFF
+        if distance(end, r[S_NEXT]) <= 0:
+            r[S_REPEATS] += 1
+        else:
+            offset = (d[D_SEQ] - r[SYNACK + SEQ] - 1) & 0xFFFFFFFF if r[SYNACK + FRAME] != 0 else 0
+            segment(r, S_SEGMENTS, S_SEGMENTS_N, number, offset, d[D_PAYLOAD])
+            r[S_BYTES] += d[D_PAYLOAD]
+            r[S_NEXT] = end
+        remember(r, S_DATA, d, number, time)
+        history(r, L_DATA, True)
+    elif not flags & F_FIN:
+        history(r, L_ACK, True)
+    if flags & F_FIN:
+        remember(r, S_FIN, d, number, time)
+        history(r, L_FIN, True)
+
+
+def receive_tcp(
+    d: Row,
+    number: int,
+    time: int,
+    outgoing: int,
+    table: Rows,
+    slots: MutableSequence[int],
+    mask: int,
+    counters: MutableSequence[int],
+) -> None:
+    """A TCP segment: a further packet of a known attempt, or the first of a new one."""
+    slot = find(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, table, slots, mask)
+    flags = d[D_FLAGS]
+    syn = (flags & (F_SYN | F_ACK | F_RST)) == F_SYN
+    if slots[slot] != 0:
+        r = table[slots[slot] - 1]
+        client = r[CPORT] == d[D_SPORT] and r[SPORT] == d[D_DPORT] and same(r, CLIENT, d, D_SRC)
+        if syn and (client or r[RST + FRAME] != 0 or r[S_FIN + FRAME] != 0):
+            fresh = d[D_SEQ] != r[FIRST + SEQ] and (
+                r[RST + FRAME] != 0
+                or r[C_RST + FRAME] != 0
+                or r[S_FIN + FRAME] != 0
+                or r[C_FIN + FRAME] != 0
+                or r[MIDSTREAM] != 0
+                or time - r[FIRST + TIME] > HALF_OPEN_NS
+            )
+            if not fresh and client:
+                from_client(r, d, number, time)
+                return
+            if fresh or not client:
+                row = open_row(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, number, time, outgoing, table, slots, slot, counters)
+                start_syn(table[row], d)
+                return
+        if client:
+            from_client(r, d, number, time)
+        else:
+            from_server(r, d, number, time, counters)
+        return
+    if syn:
+        row = open_row(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, number, time, outgoing, table, slots, slot, counters)
+        start_syn(table[row], d)
+    elif outgoing == 1:  # a probe of ours that is no SYN
+        open_row(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, number, time, outgoing, table, slots, slot, counters)
+    elif outgoing == 0:
+        counters[N_UNSOLICITED] += 1
+    else:
+        midstream(d, number, time, outgoing, table, slots, slot, counters)
+
+
+def start_syn(r: Row, d: Row) -> None:
+    """The first SYN of an attempt."""
+    r[C_NEXT] = (d[D_SEQ] + 1 + d[D_PAYLOAD]) & 0xFFFFFFFF
+    r[C_BYTES] = d[D_PAYLOAD]
+    history(r, L_SYN, False)
+
+
+def midstream(
+    d: Row,
+    number: int,
+    time: int,
+    outgoing: int,
+    table: Rows,
+    slots: MutableSequence[int],
+    slot: int,
+    counters: MutableSequence[int],
+) -> None:
+    """A capture that starts in the middle of a connection: who is the client is told by a SYN-ACK, else by the lower port."""
+    flags = d[D_FLAGS]
+    by_server = bool(flags & F_SYN) if flags & (F_SYN | F_ACK) == F_SYN | F_ACK else d[D_SPORT] < d[D_DPORT]
+    a = D_DST if by_server else D_SRC
+    b = D_SRC if by_server else D_DST
+    aport = d[D_DPORT] if by_server else d[D_SPORT]
+    bport = d[D_SPORT] if by_server else d[D_DPORT]
+    row = open_row(d, a, b, aport, bport, K_TCP, number, time, outgoing, table, slots, slot, counters)
+    r = table[row]
+    r[MIDSTREAM] = 1
+    if by_server:
+        for i in range(BLOCK_WIDTH):
+            r[FIRST + i] = 0
+        if flags & F_SYN:
+            r[FIRST + SEQ] = (d[D_ACK] - 1) & 0xFFFFFFFF
+            r[FIRST + FLAGS] = F_SYN
+            r[C_NEXT] = d[D_ACK]
+            syn_ack(r, d, number, time)
+        else:
+            stream_from_server(r, d, number, time, counters)
+    else:
+        r[C_NEXT] = d[D_SEQ]
+        from_client(r, d, number, time)
+
+
+def receive_error(
+    d: Row,
+    number: int,
+    time: int,
+    table: Rows,
+    slots: MutableSequence[int],
+    mask: int,
+    counters: MutableSequence[int],
+) -> None:
+    """An ICMP error: it counts for the attempt it quotes when ports and sequence number are ones that were sent."""
+    kind = K_TCP if d[D_Q_PROTOCOL] == IP_TCP else K_ECHO
+    slot = find(d, D_Q_SRC, D_Q_DST, d[D_Q_SPORT], d[D_Q_DPORT], kind, table, slots, mask)
+    if slots[slot] == 0:
+        counters[N_UNSOLICITED] += 1
+        return
+    r = table[slots[slot] - 1]
+    if r[CPORT] != d[D_Q_SPORT] or not same(r, CLIENT, d, D_Q_SRC):
+        counters[N_UNSOLICITED] += 1
+        return
+    if kind == K_TCP and d[D_Q_SEQ] != r[FIRST + SEQ] and d[D_Q_SEQ] != r[SYN2 + SEQ]:
+        behind = distance(r[C_NEXT], d[D_Q_SEQ])
+        if r[SYNACK + FRAME] == 0 or behind < 0 or behind > PLAUSIBLE_WINDOW:
+            counters[N_UNSOLICITED] += 1
+            return
+    if r[ICMP + I_FRAME] != 0:
+        r[ICMP + I_COUNT] += 1
+        r[ICMP + I_LAST] = time
+        return
+    r[ICMP + I_FRAME] = number
+    r[ICMP + I_TIME] = time
+    r[ICMP + I_TTL] = d[D_TTL]
+    r[ICMP + I_TOS] = d[D_TOS]
+    r[ICMP + I_TYPE] = d[D_TYPE]
+    r[ICMP + I_CODE] = d[D_CODE]
+    for i in range(4):
+        r[ICMP + I_SENDER + i] = d[D_SRC + i]
+    r[ICMP + I_QUOTED_TTL] = d[D_Q_TTL]
+    r[ICMP + I_QUOTED_TOS] = d[D_Q_TOS]
+    r[ICMP + I_COUNT] = 1
+    r[ICMP + I_LAST] = time
+
+
+def receive_pair(
+    d: Row,
+    kind: int,
+    asks: bool,
+    number: int,
+    time: int,
+    outgoing: int,
+    table: Rows,
+    slots: MutableSequence[int],
+    mask: int,
+    counters: MutableSequence[int],
+) -> None:
+    """Echo and neighbour discovery: a question opens a row, the reply from the one asked completes it."""
+    aport = d[D_SPORT]
+    bport = d[D_DPORT]
+    if not asks and kind == K_NEIGHBOR:
+        aport = 0
+        bport = 0
+    if asks:
+        slot = find(d, D_SRC, D_DST, aport, bport, kind, table, slots, mask)
+        if slots[slot] == 0:
+            open_row(d, D_SRC, D_DST, aport, bport, kind, number, time, outgoing, table, slots, slot, counters)
+        else:
+            remember(table[slots[slot] - 1], FIRST, d, number, time)
+        return
+    slot = find(d, D_DST, D_SRC, aport, bport, kind, table, slots, mask)
+    if slots[slot] == 0:
+        if kind == K_ECHO:
+            counters[N_UNSOLICITED] += 1
+        return
+    r = table[slots[slot] - 1]
+    if same(r, SERVER, d, D_SRC):
+        remember(r, REPLY, d, number, time)
+
+
+def advance(
+    buffer: Buffer,
+    first: int,
+    last: int,
+    starts: Sequence[int],
+    ends: Sequence[int],
+    links: Sequence[int],
+    times: Sequence[int],
+    numbers: Sequence[int],
+    outgoings: Sequence[int],
+    table: Rows,
+    slots: MutableSequence[int],
+    counters: MutableSequence[int],
+    d: Row,
+) -> None:
+    """Take in frames first..last-1. The caller has room for one more row a frame, and keeps `slots` at most half full."""
+    mask = len(slots) - 1
+    for i in range(first, last):
+        counters[N_FRAMES] += 1
+        decode(buffer, starts[i], ends[i], links[i], d)
+        protocol = d[D_PROTOCOL]
+        number = numbers[i]
+        time = times[i]
+        if protocol == P_TCP:
+            counters[N_TCP] += 1
+            receive_tcp(d, number, time, outgoings[i], table, slots, mask, counters)
+        elif protocol == P_ICMP_ERROR:
+            counters[N_ICMP] += 1
+            receive_error(d, number, time, table, slots, mask, counters)
+        elif protocol == P_ECHO or protocol == P_ECHO_REPLY:
+            counters[N_ICMP] += 1
+            receive_pair(d, K_ECHO, protocol == P_ECHO, number, time, outgoings[i], table, slots, mask, counters)
+        elif protocol == P_NEIGHBOR_ASK or protocol == P_NEIGHBOR_REPLY:
+            counters[N_NEIGHBOR] += 1
+            asks = protocol == P_NEIGHBOR_ASK
+            receive_pair(d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, counters)
+        elif protocol == P_FRAGMENT:
+            counters[N_FRAGMENTS] += 1
+        elif protocol == P_SHORT:
+            counters[N_SHORT] += 1
+        elif protocol == P_NOT_IP:
+            counters[N_NOT_IP] += 1
+        elif protocol == P_UNKNOWN_LINK:
+            counters[N_UNKNOWN_LINK] += 1
+        else:
+            counters[N_OTHER_IP] += 1
