@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from netprobe.targets import Network, Target
+from netprobe.addresses import Network
+from netprobe.targets import Target
 
 DEFAULT_RATE = 100.0
 DEFAULT_BANNER_WAIT_S = 10.0
@@ -18,7 +19,7 @@ DEFAULT_BANNER_WAIT_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
-    """One `netprobe scan`. `targets` are unique and already free of what the exclude lists name; `exclude` is kept for the
+    """One `netprobe scan`. `targets` are unique and free of what the exclude lists name; `exclude` is kept for the
     addresses that names resolve to."""
 
     targets: tuple[Target, ...]

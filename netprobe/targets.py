@@ -11,32 +11,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_network
 from itertools import product
 
+from netprobe.addresses import Address, Network, parse_address, refusal
 from netprobe.errors import UsageError
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from netprobe.ports import SERVICES
 
 DEFAULT_PORT = 22
 PAIRS_WITHOUT_CONSENT = 1024
 PAIRS_AT_MOST = 1_000_000
 
-# The names people really type; a scan reads no file of the system for this, so that it means the same everywhere.
-SERVICES = {
-    "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "dns": 53, "http": 80, "pop3": 110, "ntp": 123,
-    "imap": 143, "imap2": 143, "snmp": 161, "bgp": 179, "ldap": 389, "https": 443, "smb": 445, "microsoft-ds": 445,
-    "smtps": 465, "submission": 587, "ldaps": 636, "rsync": 873, "imaps": 993, "pop3s": 995, "mysql": 3306, "rdp": 3389,
-    "ms-wbt-server": 3389, "git": 9418, "postgresql": 5432, "postgres": 5432, "vnc": 5900, "rfb": 5900, "redis": 6379,
-    "http-alt": 8080,
-}  # fmt: skip
+# What --expect takes: `any` service, or one that names itself.
+EXPECTATIONS = ("ssh", "any", "http", "tls", "smtp", "ftp", "imap", "pop3", "telnet", "rfb", "mysql")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One host to look at. `text` is what the person typed (for a block of addresses: the one address). `port`, `expect`
-    and `user` are None where the text doesn't say."""
+    """One host to look at. `text` is what the person typed (for a block: the one address). `port`, `expect` and `user`
+    are None where the text doesn't say."""
 
     text: str
     host: str
@@ -47,11 +40,11 @@ class Target:
     @property
     def is_address(self) -> bool:
         """The host is an address already: nothing to resolve."""
-        return _address(self.host) is not None
+        return parse_address(self.host) is not None
 
 
 def expectation(port: int, target: Target, asked: str | None) -> str:
-    """What should answer there: what was asked for, else what the target says, else SSH on 22 and any service elsewhere."""
+    """What should answer: what was asked for, else what the target says, else SSH on 22 and any service elsewhere."""
     return asked or target.expect or ("ssh" if port == DEFAULT_PORT else "any")
 
 
@@ -69,20 +62,22 @@ def expand(
     texts: Iterable[str],
     *,
     ports: Sequence[int] | None = None,
+    families: Sequence[int] = (4, 6),
     exclude: Sequence[Network] = (),
     consent: bool = False,
     zone: str | None = None,
 ) -> tuple[Target, ...]:
     """All targets of a command line, each once, without the excluded ones.
 
-    `zone` completes link-local addresses that name no interface. Raises UsageError when a text can't be understood, when
-    more than 1,024 pairs of address and port come together without `consent`, and when nothing is left.
+    `zone` completes link-local addresses that name no interface. Raises UsageError when a text can't be understood,
+    when more than 1,024 pairs of address and port come together without `consent`, and when nothing is left.
     """
     found: dict[Target, None] = {}
     pairs = 0
     for text in texts:
         count, block = parse(text, zone=zone)
         first = next(block)
+        _check_family(first, families)
         pairs += count * len(ports_of(first, ports))
         _check_pairs(pairs, consent)
         found[first] = None
@@ -95,10 +90,20 @@ def expand(
     return kept
 
 
+def _check_family(target: Target, families: Sequence[int]) -> None:
+    address = parse_address(target.host)
+    if address is not None and address.version not in families:
+        asked = families[0]
+        raise UsageError(
+            f"{target.text}: an IPv{address.version} address, but -{asked} asks for IPv{asked}", f"leave out -{asked}"
+        )
+
+
 def _check_pairs(pairs: int, consent: bool) -> None:
     if pairs > PAIRS_AT_MOST:
         raise UsageError(
-            f"more than {PAIRS_AT_MOST:,} pairs of address and port", "split the scan into smaller blocks or fewer ports"
+            f"more than {PAIRS_AT_MOST:,} pairs of address and port",
+            "split the scan into smaller blocks or fewer ports",
         )
     if pairs > PAIRS_WITHOUT_CONSENT and not consent:
         raise UsageError(
@@ -159,19 +164,22 @@ def _split_port(rest: str, text: str) -> tuple[str, int | None]:
 
 def _port(digits: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", digits) or not 1 <= int(digits) <= 65535:
-        raise UsageError(f"{text}: {digits or 'nothing'!r} is no port number" if digits else f"{text}: no port after the colon",
-                         "ports go from 1 to 65535, as in 192.0.2.1:2222")  # fmt: skip
+        wrong = f"{digits!r} is no port number" if digits else "no port after the colon"
+        raise UsageError(f"{text}: {wrong}", "ports go from 1 to 65535, as in 192.0.2.1:2222")
     return int(digits)
 
 
 _OCTETS = re.compile(r"[0-9,*-]+(\.[0-9,*-]+)+")
-_NAME = re.compile(r"(?=.{1,253}\.?\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?", re.I)
+_NAME = re.compile(
+    r"(?=.{1,253}\.?\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?",
+    re.IGNORECASE,
+)
 
 
 def _hosts(host: str, text: str, zone: str | None) -> tuple[int, Iterator[str]]:
     if "/" in host:
         return _of_block(host, text)
-    address = _address(host)
+    address = parse_address(host)
     if address is not None:
         return 1, iter((_checked(address, text, zone),))
     if ":" in host:
@@ -179,13 +187,6 @@ def _hosts(host: str, text: str, zone: str | None) -> tuple[int, Iterator[str]]:
     if _OCTETS.fullmatch(host):
         return _of_octets(host, text)
     return 1, iter((_name(host, text),))
-
-
-def _address(host: str) -> Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
 
 
 def _checked(address: Address, text: str, zone: str | None) -> str:
@@ -198,20 +199,24 @@ def _checked(address: Address, text: str, zone: str | None) -> str:
             raise UsageError(f"{text}: an IPv4 address in IPv6 clothes", f"write {address.ipv4_mapped}")
         if address.is_link_local and not address.scope_id:
             if not zone:
-                raise UsageError(f"{text}: a link-local address needs its interface", f"write {address}%eth0, or add -i eth0")
+                raise UsageError(
+                    f"{text}: a link-local address needs its interface", f"write {address}%eth0, or add -i eth0"
+                )
             return f"{address}%{zone}"
     return str(address)
 
 
 def _of_block(host: str, text: str) -> tuple[int, Iterator[str]]:
     base, _, length = host.partition("/")
-    if _address(base) is None:
+    if parse_address(base) is None:
         raise UsageError(f"{text}: a prefix length needs an address before it", "write 192.0.2.0/24 or 2001:db8::/120")
     try:
         block = ip_network(host, strict=False)
     except ValueError:
         longest = 128 if ":" in base else 32
-        raise UsageError(f"{text}: {length!r} is no prefix length", f"it goes from 0 to {longest}, as in {base}/{longest - 8}") from None
+        raise UsageError(
+            f"{text}: {length!r} is no prefix length", f"it goes from 0 to {longest}, as in {base}/{longest - 8}"
+        ) from None
     reason = refusal(block.network_address) if block.prefixlen else None
     if reason:
         raise UsageError(f"{text}: {reason}, it is never probed", "name the addresses of hosts")
@@ -244,14 +249,20 @@ def _octet(part: str, text: str) -> tuple[int, ...]:
     for piece in part.split(","):
         if re.fullmatch(r"0[0-9]+", piece):
             right = str(int(piece))
-            raise UsageError(f"{text}: {piece!r} has a leading zero, which some programs read as octal", f"write {right}")
+            raise UsageError(
+                f"{text}: {piece!r} has a leading zero, which some programs read as octal", f"write {right}"
+            )
         match = re.fullmatch(r"([0-9]{0,3})(-?)([0-9]{0,3})", "-" if piece == "*" else piece)
         if not match or not piece:
-            raise UsageError(f"{text}: {part!r} is no part of an IPv4 address", "write a number or a range, as in 192.0.2.1-20")
+            raise UsageError(
+                f"{text}: {part!r} is no part of an IPv4 address", "write a number or a range, as in 192.0.2.1-20"
+            )
         low = int(match[1] or 0)
         high = int(match[3] or 255) if match[2] else low
         if low > 255 or high > 255:
-            raise UsageError(f"{text}: {max(low, high)} is more than 255", "each part of an IPv4 address goes from 0 to 255")
+            raise UsageError(
+                f"{text}: {max(low, high)} is more than 255", "each part of an IPv4 address goes from 0 to 255"
+            )
         if low > high:
             raise UsageError(f"{text}: the range {piece} runs backwards", f"write {high}-{low}")
         values.update(dict.fromkeys(range(low, high + 1)))
@@ -260,7 +271,9 @@ def _octet(part: str, text: str) -> tuple[int, ...]:
 
 def _name(host: str, text: str) -> str:
     if host.isascii() and host.isdigit():
-        raise UsageError(f"{text}: a bare number is no host", f"a port goes after -p, as in: netprobe scan HOST -p {host}")
+        raise UsageError(
+            f"{text}: a bare number is no host", f"a port goes after -p, as in: netprobe scan HOST -p {host}"
+        )
     if host.startswith("-"):
         raise UsageError(f"{text}: looks like an option", "see netprobe scan --help")
     plain = host
@@ -274,21 +287,6 @@ def _name(host: str, text: str) -> str:
     if not _NAME.fullmatch(plain):
         raise UsageError(f"{text!a}: not a host name", "letters, digits, hyphens and dots, as in server.example.com")
     return plain
-
-
-def refusal(address: Address) -> str | None:
-    """Why nothing is ever sent to this address, or None."""
-    if isinstance(address, IPv4Address):
-        if address == IPv4Address("255.255.255.255"):
-            return "the broadcast address"
-        if address.is_multicast:
-            return "a multicast address"
-        if address in IPv4Network("240.0.0.0/4"):
-            return "in the reserved class E"
-        return "not the address of a host (this network)" if address in IPv4Network("0.0.0.0/8") else None
-    if address.is_multicast:
-        return "a multicast address"
-    return "the unspecified address" if address.is_unspecified else None
 
 
 # --------------------------------------------------------------------------- lists
@@ -310,7 +308,9 @@ def exclusions(texts: Iterable[str]) -> tuple[Network, ...]:
             found.append(ip_network(text.strip("[]"), strict=False))
         except ValueError:
             if not _OCTETS.fullmatch(text):
-                raise UsageError(f"{text}: an exclude list holds addresses", "write 192.0.2.1, 192.0.2.0/24 or 192.0.2.1-20") from None
+                raise UsageError(
+                    f"{text}: an exclude list holds addresses", "write 192.0.2.1, 192.0.2.0/24 or 192.0.2.1-20"
+                ) from None
             columns = [_octet(part, text) for part in text.split(".")]
             if len(columns) != 4:
                 raise UsageError(f"{text}: an IPv4 address has four parts", "write 192.0.2.1-20") from None
@@ -321,85 +321,21 @@ def exclusions(texts: Iterable[str]) -> tuple[Network, ...]:
 def _pieces(entry: str) -> list[str]:
     """`a,b` is two entries, but a comma inside an octet range (`192.0.2.1,3`) belongs to it."""
     parts = entry.split(",")
-    return [entry] if any(part and "." not in part and ":" not in part for part in parts) else [part for part in parts if part]
+    return (
+        [entry]
+        if any(part and "." not in part and ":" not in part for part in parts)
+        else [part for part in parts if part]
+    )
 
 
 def is_excluded(host: str, exclude: Sequence[Network]) -> bool:
     """Whether this address (canonical text; a name never is) lies in one of the networks."""
-    address = _address(host) if exclude else None
+    address = parse_address(host) if exclude else None
     if address is None:
         return False
     if isinstance(address, IPv6Address) and address.scope_id:
         address = IPv6Address(str(address).partition("%")[0])
     return any(address in network for network in exclude)
-
-
-# --------------------------------------------------------------------------- ports
-
-
-def parse_ports(text: str) -> tuple[int, ...]:
-    """A port list as nmap takes it: `22,80-90,ssh,-1024,60000-,-`. In the order typed, each port once."""
-    found: dict[int, None] = {}
-    for piece in text.split(","):
-        found.update(dict.fromkeys(_port_range(piece.strip(), text)))
-    return tuple(found)
-
-
-def _port_range(piece: str, text: str) -> range:
-    if piece[:2].upper() in {"U:", "S:"}:
-        raise UsageError(f"-p {text}: {piece!r} asks for another protocol than TCP", "only TCP connections are diagnosed: leave it out")
-    piece = piece.removeprefix("T:")
-    match = re.fullmatch(r"([0-9]{0,6})(-?)([0-9]{0,6})", piece)
-    if not match or not piece:
-        if piece.lower() in SERVICES:
-            return range(SERVICES[piece.lower()], SERVICES[piece.lower()] + 1)
-        raise UsageError(f"-p {text}: {piece!r} is no port" if piece else f"-p {text!r}: an empty entry", _port_advice(piece))
-    low = int(match[1] or 1)
-    high = int(match[3] or 65535) if match[2] else low
-    if not (1 <= low <= 65535 and 1 <= high <= 65535):
-        raise UsageError(f"-p {text}: {piece} is out of range", "ports go from 1 to 65535")
-    if low > high:
-        raise UsageError(f"-p {text}: the range {piece} runs backwards", f"write {high}-{low}")
-    return range(low, high + 1)
-
-
-def _port_advice(piece: str) -> str:
-    if re.fullmatch(r"[0-9]+:[0-9]+|[0-9]+\.\.[0-9]+", piece):
-        return "write a range as 80-90"
-    return "write numbers, ranges and names, as in 22,80-90,ssh"
-
-
-# --------------------------------------------------------------------------- what an address tells by itself
-
-_REMARKS: tuple[tuple[Network, str], ...] = tuple(
-    (ip_network(block), remark)
-    for block, remark in (
-        ("198.18.0.0/15", "198.18.0.0/15 is for benchmarks (RFC 2544); in the wild it is mostly the made-up address that a local TUN "
-         "proxy or VPN client hands out for a name, so an answer says nothing about the real machine"),
-        ("192.0.2.0/24", "192.0.2.0/24 is for documentation (RFC 5737): no machine on the internet has it"),
-        ("198.51.100.0/24", "198.51.100.0/24 is for documentation (RFC 5737): no machine on the internet has it"),
-        ("203.0.113.0/24", "203.0.113.0/24 is for documentation (RFC 5737): no machine on the internet has it"),
-        ("2001:db8::/32", "2001:db8::/32 is for documentation (RFC 3849): no machine on the internet has it"),
-        ("3fff::/20", "3fff::/20 is for documentation (RFC 9637): no machine on the internet has it"),
-        ("127.0.0.0/8", "a loopback address: the machine that asks is the machine that answers"),
-        ("::1/128", "a loopback address: the machine that asks is the machine that answers"),
-        ("169.254.0.0/16", "a link-local address (RFC 3927): reached only on the same link, and often a sign that DHCP failed"),
-        ("fe80::/10", "a link-local address (RFC 4291): reached only on the link of the interface behind the %"),
-        ("100.64.0.0/10", "a shared address behind a provider's or an overlay network's translation (RFC 6598): another network has "
-         "other machines there"),
-        ("10.0.0.0/8", "a private address (RFC 1918): another network, or a VPN that is down, has another machine there or none"),
-        ("172.16.0.0/12", "a private address (RFC 1918): another network, or a VPN that is down, has another machine there or none"),
-        ("192.168.0.0/16", "a private address (RFC 1918): another network, or a VPN that is down, has another machine there or none"),
-        ("fc00::/7", "a unique local address (RFC 4193): reached only inside its own site or VPN"),
-        ("64:ff9b::/96", "an IPv4 address behind a NAT64 translator (RFC 6052): errors may come from the translator"),
-    )
-)  # fmt: skip
-
-
-def remarks(address: str) -> tuple[str, ...]:
-    """What this address (canonical text) tells by itself: special ranges in which the machine may not be the one meant."""
-    parsed = _address(address.partition("%")[0])
-    return tuple(remark for block, remark in _REMARKS if parsed is not None and parsed in block)
 
 
 def with_alias(target: Target, host: str, port: int | None) -> Target:

@@ -1,7 +1,7 @@
 """Reports: what a run found, as data; the renderers beside this file turn it into text.
 
 House rules of this package:
-1. Renderers are pure: a report in, text out. No printing, no clock, no terminal; width and colour are arguments.
+1. Renderers are pure: a report in, text out. No printing, no clock, no terminal: width and colour are given.
 2. Text that came from outside goes through `escape` before it is shown.
 3. A renderer decides nothing: states, causes and certainties are the rules' own words.
 """
@@ -16,7 +16,7 @@ from netprobe.model import Mode, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureStatus:
-    """How well the packets were seen. `damage` has one line for each fault of the input, with its file and byte offset."""
+    """How well the packets were seen. `damage`: one line for each fault of the input, with its file and byte offset."""
 
     packets: int = 0
     dropped: int = 0
@@ -29,7 +29,7 @@ class Report:
     """One run of scan or analyze. Times are nanoseconds since the epoch.
 
     `interrupted`: the user stopped it, the verdicts are what was known by then. `failure`: the verdicts stand, but
-    something else that was asked for could not be done (the -w file on a full disk): one line, what happened and what to do.
+    something else that was asked for could not be done (the -w file on a full disk): what happened and what to do.
     """
 
     command: str

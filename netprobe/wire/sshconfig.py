@@ -44,23 +44,30 @@ def resolve(hosts: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | No
     return {pair: alias for pair, alias in found.items() if alias is not None}
 
 
-def _ask(ssh: str, host: str, user: str | None) -> str:
-    command = [ssh, "-G", *(["-l", user] if user else []), "--", host]
+def _ask(ssh: str, host: str, login: str | None) -> str:
+    user, group, groups = _caller()
     try:
         done = subprocess.run(  # a fixed command; the host name has been through netprobe.targets
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIME_LIMIT_S, check=False, **_caller()
+            [ssh, "-G", *(["-l", login] if login else []), "--", host],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIME_LIMIT_S,
+            check=False,
+            user=user,
+            group=group,
+            extra_groups=groups,
         )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
 
 
-def _caller() -> dict[str, int | list[int]]:
-    """Arguments for subprocess that give the rights of the user behind sudo."""
+def _caller() -> tuple[int | None, int | None, list[int] | None]:
+    """User, group and further groups of whoever called sudo; None where that is nobody else."""
     user, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
     if os.geteuid() != 0 or not user.isdigit() or not group.isdigit():
-        return {}
-    return {"user": int(user), "group": int(group), "extra_groups": []}
+        return None, None, None
+    return int(user), int(group), []
 
 
 def parse(host: str, text: str) -> Alias | None:

@@ -1,0 +1,29 @@
+"""netprobe explain: what a rule, a cause or a client's error text means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID|CAUSE|TEXT", help="A rule id, a cause, or what the client printed.", show_default=False
+        ),
+    ],
+) -> None:
+    """Explain a rule id, a cause, or a client's error text.
+
+    \b
+    Examples:
+      netprobe explain NP110
+      netprobe explain no-listener
+      netprobe explain "Connection refused"
+    """
+    from netprobe import explain as pages
+    from netprobe.cli.output import show
+
+    show(pages.explain(" ".join(what)))

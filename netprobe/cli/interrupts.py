@@ -1,0 +1,30 @@
+"""Ctrl-C, SIGTERM and a closed terminal, as one KeyboardInterrupt; the second one ends the program on the spot."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+_INTERRUPTED = 130
+_asked = False
+
+
+def listen() -> None:
+    """From now on SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread.
+
+    SIGINT is taken over even where a shell started us with it ignored (`netprobe ... &` in a script), as ping and
+    tcpdump do: `kill -INT` must end a scan. An ignored SIGHUP (nohup) stays ignored.
+    """
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _asked  # noqa: PLW0603 - a signal handler has nothing else to remember by
+    if _asked:
+        os._exit(_INTERRUPTED)
+    _asked = True
+    raise KeyboardInterrupt

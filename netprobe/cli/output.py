@@ -1,0 +1,66 @@
+"""Where words go: the result to standard output, everything else to standard error.
+
+House rules of this file:
+1. Standard output gets the result and nothing else.
+2. A reader that closes the pipe is no error: the rest is silently dropped and the exit code stays what it was.
+3. Colour and width are decided here, once; renderers are told.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from netprobe.errors import NetprobeError
+from netprobe.report.escape import escape
+
+_NARROWEST = 40
+
+
+def wants_colour(asked: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """As asked, and with `auto` only on a terminal that wants it (https://no-color.org, TERM=dumb)."""
+    if asked != "auto":
+        return asked == "always"
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Columns of the terminal, None where there is none."""
+    return max(shutil.get_terminal_size().columns, _NARROWEST) if stream.isatty() else None
+
+
+def show(text: str) -> None:
+    """Write a piece of the result and flush it. Raises NetprobeError when it can't be written (a full disk)."""
+    stream = sys.stdout
+    if stream is None:  # started with standard output closed
+        return
+    try:
+        # An ASCII terminal must not turn a printable name into a crash.
+        stream.write(text.encode(stream.encoding or "ascii", "backslashreplace").decode(stream.encoding or "ascii"))
+        stream.flush()
+    except BrokenPipeError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+    except OSError as error:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        raise NetprobeError(f"the result can't be written: {error.strerror}", "send it to another place") from error
+
+
+def tell(text: str) -> None:
+    """One notice on standard error, on a line of its own. Standard error that is gone is nobody's loss."""
+    line = f"netprobe: {escape(text)}\n"
+    if sys.stderr is None:
+        return
+    try:
+        if sys.stderr.isatty():
+            line = f"\r\x1b[K{line}" if os.environ.get("TERM", "dumb") != "dumb" else line
+        sys.stderr.write(line)
+        sys.stderr.flush()
+    except OSError:
+        pass

@@ -1,0 +1,64 @@
+"""A progress line on standard error while a scan lasts: after two seconds, on a terminal, and gone when it ends.
+
+House rules of this file:
+1. An interval timer drives it, not a thread: the wire drops privileges for the one thread there is.
+2. It writes with os.write: the signal may come while the same stream is being written.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Self
+
+_FIRST_S = 2.0
+_EVERY_S = 0.5
+
+
+class Progress:
+    """Counts verdicts and shows how far the run is. `total`: how many are expected (names may be more)."""
+
+    def __init__(self, total: int, *, wanted: bool) -> None:
+        self._total = total
+        self._done = 0
+        self._started = time.monotonic()
+        able = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._wanted = wanted and able
+
+    def __enter__(self) -> Self:
+        if self._wanted:
+            signal.signal(signal.SIGALRM, self._show)
+            signal.setitimer(signal.ITIMER_REAL, _FIRST_S, _EVERY_S)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._wanted:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            self._write("\r\x1b[K")
+
+    def advance(self) -> None:
+        """One more verdict is known."""
+        self._done += 1
+
+    def line(self, elapsed_s: float) -> str:
+        """What the line says after this many seconds."""
+        done = f"{self._done} of {max(self._total, self._done)} done"
+        if not self._done or self._done >= self._total:
+            return f"{done}, {elapsed_s:.0f} s"
+        rate = self._done / elapsed_s
+        return f"{done}, {elapsed_s:.0f} s, {rate:.1f}/s, about {(self._total - self._done) / rate:.0f} s left"
+
+    def _show(self, number: int, frame: FrameType | None) -> None:
+        self._write(f"\r\x1b[K{self.line(time.monotonic() - self._started)}")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        with suppress(OSError):
+            os.write(2, text.encode())

@@ -1,0 +1,125 @@
+"""netprobe scan: what was typed becomes ScanOptions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose
+
+
+def scan(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="Name, address, CIDR block, range (10.0.0-5.1-254), host:port, [v6]:port, ssh://user@host:port, "
+            "or an alias of ssh_config.",
+            show_default=False,
+        ),
+    ] = None,
+    ports: Annotated[
+        str | None,
+        typer.Option(
+            "-p",
+            "--ports",
+            metavar="PORTS",
+            help="As in 22,80-90,ssh,- (default: 22, or the alias's).",
+            show_default=False,
+        ),
+    ] = None,
+    only_v4: Annotated[bool, typer.Option("-4", help="IPv4 addresses only.")] = False,
+    only_v6: Annotated[bool, typer.Option("-6", help="IPv6 addresses only.")] = False,
+    input_list: Annotated[
+        str | None,
+        typer.Option(
+            "-iL", metavar="FILE", help="More targets from a file, or from standard input (-).", show_default=False
+        ),
+    ] = None,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect",
+            metavar="WHAT",
+            help="What should answer: ssh, any, http, tls, smtp ... (default: ssh on 22, any elsewhere).",
+            show_default=False,
+        ),
+    ] = None,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Ask a silent service for its name with one harmless request.")
+    ] = False,
+    patient: Annotated[
+        bool, typer.Option("--patient", help="Take half a minute more to tell a filter on the host from one before it.")
+    ] = False,
+    no_elsewhere: Annotated[
+        bool, typer.Option("--no-elsewhere", help="Don't look for SSH on its other usual ports.")
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "-w", "--write", metavar="FILE", help="Save every packet, with comments, as pcapng.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+    as_jsonl: Jsonl = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    color: Color = "auto",
+    interface: Annotated[
+        str | None,
+        typer.Option("-i", "--interface", metavar="NAME", help="Send from this interface.", show_default=False),
+    ] = None,
+    source_port: Annotated[
+        int | None, typer.Option("--source-port", metavar="N", help="Connect from this port.", show_default=False)
+    ] = None,
+    banner_wait: Annotated[
+        float, typer.Option("--banner-wait", metavar="SECONDS", help="How long to wait for a server's first words.")
+    ] = 10.0,
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help="At most this many packets a second.")] = 100.0,
+    connect: Annotated[bool, typer.Option("--connect", help="Ordinary connections only, as without root.")] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="LIST", help="Never touch these addresses or blocks.", show_default=False),
+    ] = None,
+    exclude_file: Annotated[
+        list[Path] | None,
+        typer.Option("--exclude-file", metavar="FILE", help="The same, from a file.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, more than 1,024 pairs of address and port.")] = False,
+) -> None:
+    """Find out why a TCP connection to TARGET fails: the cause, who made it, and the packets that prove it.
+
+    \b
+    Examples:
+      sudo netprobe scan server.example.com
+      sudo netprobe scan -p 22,2222 192.0.2.0/28
+      netprobe scan ssh://admin@[2001:db8::1]:2222
+      sudo netprobe scan -w scan.pcapng --json server.example.com
+      sudo netprobe scan --patient -vv server.example.com
+    """
+    from netprobe import scan as driver
+    from netprobe.cli import request
+    from netprobe.cli.presentation import Presentation
+    from netprobe.options import ScanOptions
+    from netprobe.ports import parse_ports
+
+    shown = Presentation(as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color)
+    port_list = parse_ports(ports) if ports is not None else None
+    families = request.families(only_v4=only_v4, only_v6=only_v6)
+    excluded = request.exclusions(exclude or (), exclude_file or ())
+    found = request.find_targets(
+        targets or (), input_list=input_list, ports=port_list, families=families, exclude=excluded, consent=yes,
+        interface=interface, notice=shown.notice,
+    )  # fmt: skip
+    options = request.check(
+        ScanOptions(
+            targets=found, ports=port_list, families=families, exclude=excluded, expect=expect, identify=identify,
+            patient=patient, elsewhere=not no_elsewhere, write=write, source_port=source_port, interface=interface,
+            banner_wait_s=banner_wait, rate=rate, force_connect=connect,
+        )
+    )  # fmt: skip
+    with shown.progress(request.pairs(options)):
+        report = driver.run(options, shown.on_verdict, shown.notice)
+    raise typer.Exit(shown.finish(report))
