@@ -1,0 +1,65 @@
+# Every task of the project. Each does its own set-up: a virtual environment in .venv and, as root, Debian's packages.
+
+PY := .venv/bin/python
+LAB_NEEDS := ip:iproute2 nft:nftables iptables:iptables sshd:openssh-server ssh:openssh-client tcpdump:tcpdump \
+	tshark:tshark ping:iputils-ping modprobe:kmod sysctl:procps setpriv:util-linux
+BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
+
+.PHONY: help setup packages check fix test lab demo bench captures docs coverage clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      build the lab, scan it, show the table, clean up"
+	@echo "make test      everything: check, unit tests, the lab where root and namespaces allow"
+	@echo "make check     ruff and mypy; never writes"
+	@echo "make fix       what ruff can mend by itself"
+	@echo "make lab       every scenario of the lab, with the score (root)"
+	@echo "make bench     times against nmap (root)"
+	@echo "make captures  record captures/ anew from the lab (root)"
+	@echo "make docs      generate docs/causes.md from the rules"
+	@echo "make coverage  the tests without the lab, with branch coverage"
+	@echo "make clean     remove .venv and all caches"
+
+.venv/.ready: pyproject.toml .ci/setup
+	@.ci/setup venv
+
+setup: .venv/.ready
+
+packages:
+	@.ci/setup packages $(LAB_NEEDS)
+
+check: setup
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+fix: setup
+	$(PY) -m ruff check --fix .
+
+test: check packages
+	$(PY) -m pytest
+
+lab: setup packages
+	$(PY) -m tests.lab run
+
+demo: setup packages
+	@$(PY) -m tests.lab demo
+
+bench: setup packages
+	@.ci/setup packages $(BENCH_NEEDS)
+	$(PY) -m tests.lab bench
+
+captures: setup packages
+	$(PY) -m tests.lab record
+
+docs: setup
+	$(PY) -m netprobe.explain > docs/causes.md
+
+coverage: setup
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -m "not lab"
+	$(PY) -m coverage combine
+	$(PY) -m coverage report
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
