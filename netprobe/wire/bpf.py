@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SO_ATTACH_FILTER = 26
 MOST_ADDRESSES = 40  # a longer list is not looked at in the kernel: all TCP passes
@@ -26,8 +26,7 @@ _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
 _JUMP, _JUMP_EQUAL, _RETURN = 0x05, 0x15, 0x06
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     code: int
     operand: int = 0
     then: str | None = None  # label, None: the next line
@@ -69,7 +68,11 @@ def program(addresses: Collection[str]) -> bytes:
     more than MOST_ADDRESSES), and of loopback only the outgoing copy."""
     v4 = {int.from_bytes(socket.inet_aton(a), "big") for a in addresses if ":" not in a}
     # Of an IPv6 address the last word is compared: enough to keep the bulk away
-    v6 = {int.from_bytes(socket.inet_pton(socket.AF_INET6, a.partition("%")[0])[12:], "big") for a in addresses if ":" in a}
+    v6 = {
+        int.from_bytes(socket.inet_pton(socket.AF_INET6, a.partition("%")[0])[12:], "big")
+        for a in addresses
+        if ":" in a
+    }
     everything = len(v4) + len(v6) > MOST_ADDRESSES
     p = _Program()
     p.add(_LOAD_HALF, _ANCILLARY + _PROTOCOL)

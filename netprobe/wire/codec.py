@@ -8,10 +8,8 @@ House rules of this file:
 
 from __future__ import annotations
 
-import logging
-import secrets
+import random
 import struct
-import time
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -50,6 +48,8 @@ def build(probe: Probe) -> bytes:
 
 @cache
 def _scapy() -> tuple[ModuleType, ModuleType]:
+    import logging
+
     logging.getLogger("scapy").setLevel(logging.ERROR)  # its warnings would land on the user's terminal
     from scapy.layers import inet, inet6
 
@@ -64,11 +64,11 @@ def _header(probe: Probe, version: int) -> Any:
     if version == 4:
         flags = "MF" if fragment else "DF"
         return inet.IP(
-            src=source, dst=destination, ttl=ttl, tos=probe.tos, id=secrets.randbelow(0xFFFF) + 1, flags=flags, frag=0
+            src=source, dst=destination, ttl=ttl, tos=probe.tos, id=random.randint(1, 0xFFFF), flags=flags, frag=0
         )
-    flow_label = secrets.randbelow(0xFFFFF) + 1
+    flow_label = random.randint(1, 0xFFFFF)
     header = inet6.IPv6(src=source, dst=destination, hlim=ttl, tc=probe.tos, fl=flow_label)
-    return header / inet6.IPv6ExtHdrFragment(m=1, offset=0, id=secrets.randbits(32)) if fragment else header
+    return header / inet6.IPv6ExtHdrFragment(m=1, offset=0, id=random.getrandbits(32)) if fragment else header
 
 
 def _segment(probe: Probe, version: int) -> Any:
@@ -90,17 +90,17 @@ def _tcp_options(probe: Probe, version: int) -> list[tuple[str | int, Any]]:
     mss = ("MSS", _MTU - (40 if version == 4 else 60))
     scale = [("NOP", None), ("WScale", _WINDOW_SCALE)]
     if probe.shape in (Shape.SYN, Shape.FRAGMENT, Shape.SYN_ACK):
-        echoed = secrets.randbits(32) if probe.shape is Shape.SYN_ACK else 0
+        echoed = random.getrandbits(32) if probe.shape is Shape.SYN_ACK else 0
         return [mss, ("SAckOK", b""), ("Timestamp", (_timestamp(), echoed)), *scale]
     if probe.shape is Shape.MD5_SYN:  # no timestamp: the 40 bytes of options don't hold both
-        signature = (19, secrets.token_bytes(16))
+        signature = (19, random.randbytes(16))
         return [("NOP", None), ("NOP", None), signature, mss, ("NOP", None), ("NOP", None), ("SAckOK", b""), *scale]
     return []
 
 
 def _timestamp() -> int:
-    """Milliseconds with a random offset, as Linux chooses per connection."""
-    return (time.monotonic_ns() // 1_000_000 + secrets.randbits(32)) & 0xFFFFFFFF
+    """Milliseconds from an offset that Linux draws per connection: any number is as good."""
+    return random.getrandbits(32)
 
 
 def _echo(probe: Probe, version: int) -> Any:

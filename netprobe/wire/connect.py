@@ -11,6 +11,7 @@ import os
 import select
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 
 from netprobe.errors import CannotMeasure
 from netprobe.model import Command, Connect, Fact, Hang, Mode, Probe, Record, ResolvedFact, RouteFact, Say
@@ -75,7 +76,7 @@ class ConnectWire:
             return RouteFact(time_ns=self.now_ns(), address=address, outcome="no-route")
         route = self._kernel.route(bare, port=port, oif=index)
         if route.outcome == "ok":
-            self._use(route.index, route.gateway or bare)
+            self._use(route.ifindex, route.gateway or bare)
         return RouteFact(
             time_ns=self.now_ns(),
             address=address,
@@ -101,8 +102,6 @@ class ConnectWire:
 
     def announce(self, fact: SomeFact) -> SomeFact:
         """Record a fact that the driver learnt; returns it with its number (and the time, if it had none)."""
-        from dataclasses import replace
-
         return self._recorder.record(fact if fact.time_ns else replace(fact, time_ns=self.now_ns()))
 
     def comment(self, number: int, text: str) -> None:

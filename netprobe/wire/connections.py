@@ -15,7 +15,6 @@ import select
 import socket
 import struct
 from collections import deque
-from dataclasses import dataclass, field
 
 from netprobe.model import Connect, ConnectionFact, Endpoint, IcmpError
 from netprobe.wire.clock import Clock
@@ -32,18 +31,33 @@ _ESTABLISHED, _SYN_SENT, _CLOSE = 1, 2, 7
 _SMALLEST_MSS = 88  # TCP_MIN_MSS of net/tcp.h
 
 
-@dataclass(slots=True)
 class _Connection:
-    command: Connect
-    sock: socket.socket
-    client: Endpoint | None
-    give_up_ns: int
-    quiet_ns: int | None  # when to stop the kernel from repeating its SYN
-    open: bool = False
-    closed: bool = False
-    taken: int = 0
-    unsent: bytearray = field(default_factory=bytearray)
-    last_error: int = 0
+    """One connect() and what became of it. `quiet_ns`: when to stop the kernel from repeating its SYN."""
+
+    __slots__ = (
+        "client",
+        "closed",
+        "command",
+        "give_up_ns",
+        "last_error",
+        "open",
+        "quiet_ns",
+        "sock",
+        "taken",
+        "unsent",
+    )
+
+    def __init__(self, command: Connect, sock: socket.socket, now_ns: int, syn_window_s: float | None) -> None:
+        self.command = command
+        self.sock = sock
+        self.client = _client(sock)
+        self.give_up_ns = now_ns + int(command.patience_s * SECOND_NS)
+        self.quiet_ns = None if syn_window_s is None else now_ns + int(syn_window_s * SECOND_NS)
+        self.open = False
+        self.closed = False
+        self.taken = 0
+        self.unsent = bytearray()
+        self.last_error = 0
 
 
 class Connector:
@@ -55,7 +69,13 @@ class Connector:
     """
 
     def __init__(
-        self, poll: select.epoll, clock: Clock, *, keep_data: bool, syn_window_s: float | None = None, device: str | None = None
+        self,
+        poll: select.epoll,
+        clock: Clock,
+        *,
+        keep_data: bool,
+        syn_window_s: float | None = None,
+        device: str | None = None,
     ) -> None:
         self._poll = poll
         self._clock = clock
@@ -93,12 +113,10 @@ class Connector:
         except (OSError, OverflowError) as error:
             sock.close()
             return self._stillborn(command, None, now_ns, error)
-        client = _client(sock)
+        connection = _Connection(command, sock, now_ns, self._syn_window_s)
         if result not in (0, errno.EINPROGRESS):
             sock.close()
-            return self._stillborn(command, client, now_ns, OSError(result, ""))
-        quiet_ns = None if self._syn_window_s is None else now_ns + int(self._syn_window_s * SECOND_NS)
-        connection = _Connection(command, sock, client, now_ns + int(command.patience_s * SECOND_NS), quiet_ns)
+            return self._stillborn(command, connection.client, now_ns, OSError(result, ""))
         self._by_id[command.id] = self._by_fd[sock.fileno()] = connection
         self._tell(connection, "started", time_ns=now_ns)
         self._poll.register(sock.fileno(), select.EPOLLOUT)
@@ -226,7 +244,9 @@ class Connector:
 
     # ------------------------------------------------------------------ ends
 
-    def _stillborn(self, command: Connect, client: Endpoint | None, now_ns: int, error: OSError | OverflowError) -> None:
+    def _stillborn(
+        self, command: Connect, client: Endpoint | None, now_ns: int, error: OSError | OverflowError
+    ) -> None:
         number = getattr(error, "errno", None) or errno.EINVAL
         for event, name in (("started", None), ("failed", _name(number))):
             self._facts.append(
@@ -274,7 +294,9 @@ class Connector:
     def _set_options(self, sock: socket.socket, command: Connect) -> None:
         v6 = sock.family == socket.AF_INET6
         level = socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP
-        wanted = (_IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS) if v6 else (_IP_RECVERR, _IP_RECVTTL, _IP_RECVTOS)
+        wanted = (
+            (_IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS) if v6 else (_IP_RECVERR, _IP_RECVTTL, _IP_RECVTOS)
+        )
         for option in wanted:
             sock.setsockopt(level, option, 1)
         if self._syn_window_s is not None:

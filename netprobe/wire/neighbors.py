@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from netprobe.model import Frame, LinkFact, NeighborFact
 from netprobe.wire import netlink
@@ -25,15 +24,17 @@ Hop = tuple[int, str]  # interface index, address
 Ask = Callable[[Link, str], None]
 
 
-@dataclass(slots=True)
 class _Search:
     """A next hop whose link address is wanted."""
 
-    since_ns: int
-    look_ns: int
-    kernel_tries: bool = False
-    asked: int = 0
-    ask_ns: int = 0
+    __slots__ = ("ask_ns", "asked", "kernel_tries", "look_ns", "since_ns")
+
+    def __init__(self, now_ns: int) -> None:
+        self.since_ns = now_ns
+        self.look_ns = now_ns
+        self.kernel_tries = False
+        self.asked = 0
+        self.ask_ns = 0
 
 
 class Neighborhood:
@@ -67,7 +68,7 @@ class Neighborhood:
         for item in news:
             if isinstance(item, Link):
                 self._hear_link(item, now_ns)
-            elif (item.index, item.address) in self._told:
+            elif (item.ifindex, item.address) in self._told:
                 if item.state != 0:  # a deleted entry says nothing of the neighbour
                     self._hear_neighbor(item, now_ns)
 
@@ -87,7 +88,7 @@ class Neighborhood:
         entry = self._kernel.neighbor(index, hop)
         found = _usable(entry) or self._addresses.get((index, hop))
         if found is None and (index, hop) not in self._searches:
-            self._searches[index, hop] = _Search(now_ns, now_ns)
+            self._searches[index, hop] = _Search(now_ns)
         return found
 
     def due_ns(self) -> int | None:
@@ -140,14 +141,14 @@ class Neighborhood:
         return None
 
     def _hear_link(self, link: Link, now_ns: int) -> None:
-        before = self.links.get(link.index)
-        self.links[link.index] = link
-        if link.index in self._used and before is not None and before.up != link.up:
+        before = self.links.get(link.ifindex)
+        self.links[link.ifindex] = link
+        if link.ifindex in self._used and before is not None and before.up != link.up:
             state = "up" if link.up else "down"
             self._facts.append(LinkFact(time_ns=now_ns, interface=link.name or before.name, state=state))
 
     def _hear_neighbor(self, entry: Neighbor, now_ns: int) -> None:
-        hop = (entry.index, entry.address)
+        hop = (entry.ifindex, entry.address)
         if hop in self._searches:
             self._searches[hop].look_ns = now_ns
             self._searches[hop].kernel_tries |= entry.word == "failed"
@@ -172,7 +173,9 @@ def _advertised(data: bytes) -> tuple[str, bytes] | None:
     protocol, packet = data[0:2], data[20:]
     if protocol == b"\x08\x06" and packet[6:8] == b"\x00\x02" and len(packet) >= 28:
         link_address, address = packet[8:14], socket.inet_ntop(socket.AF_INET, packet[14:18])
-    elif protocol == b"\x86\xdd" and packet[6:7] == b"\x3a" and packet[40:41] == b"\x88" and packet[64:66] == b"\x02\x01":
+    elif (
+        protocol == b"\x86\xdd" and packet[6:7] == b"\x3a" and packet[40:41] == b"\x88" and packet[64:66] == b"\x02\x01"
+    ):
         if packet[7] != 255 or len(packet) < 72:
             return None
         link_address, address = packet[66:72], socket.inet_ntop(socket.AF_INET6, packet[48:64])

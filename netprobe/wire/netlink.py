@@ -14,7 +14,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _ERROR, _DONE = 2, 3
 _NEW_LINK, _DELETE_LINK, _GET_LINK = 16, 17, 18
@@ -27,7 +27,16 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 _NEIGHBOR = struct.Struct("=BxxxiHBB")
 _LINK = struct.Struct("=BxHiII")
 
-_ROUTE_TYPES = {1: "ok", 2: "local", 3: "broadcast", 4: "local", 5: "multicast", 6: "blackhole", 7: "unreachable", 8: "prohibited"}
+_ROUTE_TYPES = {
+    1: "ok",
+    2: "local",
+    3: "broadcast",
+    4: "local",
+    5: "multicast",
+    6: "blackhole",
+    7: "unreachable",
+    8: "prohibited",
+}
 _ROUTE_ERRORS = {
     errno.ENETUNREACH: "no-route",
     errno.EHOSTUNREACH: "unreachable",
@@ -42,24 +51,22 @@ VALID_STATES = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80  # NUD_VALID: the link ad
 _STATE_NAMES = {0x01: "incomplete", 0x20: "failed"}
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """How the kernel would send to an address. `outcome` as in model.RouteFact; `encapsulated`: the route adds a tunnel header,
     which only the kernel can do."""
 
     outcome: str
-    index: int = 0
+    ifindex: int = 0
     interface: str | None = None
     source: str | None = None
     gateway: str | None = None
     encapsulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A network interface. `hardware` is its ARPHRD_ type, `address` its own link address."""
 
-    index: int
+    ifindex: int
     name: str
     hardware: int
     flags: int
@@ -72,11 +79,10 @@ class Link:
         return not self.gone and self.flags & _UP_AND_RUNNING == _UP_AND_RUNNING
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbor:
+class Neighbor(NamedTuple):
     """An entry of the neighbour table. `state` is a NUD_ bit (0 for a deleted entry), `link_address` None where unknown."""
 
-    index: int
+    ifindex: int
     address: str
     state: int
     link_address: bytes | None
@@ -132,13 +138,15 @@ class Kernel:
 
     def links(self) -> dict[int, Link]:
         """All interfaces by index."""
-        found = (_link(body) for kind, body in self._ask(_GET_LINK, _DUMP, _LINK.pack(0, 0, 0, 0, 0)) if kind == _NEW_LINK)
-        return {link.index: link for link in found if link is not None}
+        found = (
+            _link(body) for kind, body in self._ask(_GET_LINK, _DUMP, _LINK.pack(0, 0, 0, 0, 0)) if kind == _NEW_LINK
+        )
+        return {link.ifindex: link for link in found if link is not None}
 
     def _neighbor_by_dump(self, index: int, address: str, family: int) -> Neighbor | None:
         for kind, body in self._ask(_GET_NEIGHBOR, _DUMP, _NEIGHBOR.pack(family, 0, 0, 0, 0)):
             entry = _neighbor(body) if kind == _NEW_NEIGHBOR else None
-            if entry is not None and (entry.index, entry.address) == (index, address):
+            if entry is not None and (entry.ifindex, entry.address) == (index, address):
                 return entry
         return None
 
@@ -207,10 +215,10 @@ class Monitor:
 def _announced(kind: int, body: bytes) -> Link | Neighbor | None:
     if kind in (_NEW_LINK, _DELETE_LINK):
         link = _link(body)
-        return replace(link, gone=True) if link is not None and kind == _DELETE_LINK else link
+        return link._replace(gone=True) if link is not None and kind == _DELETE_LINK else link
     if kind in (_NEW_NEIGHBOR, _DELETE_NEIGHBOR):
         entry = _neighbor(body)
-        return replace(entry, state=0, link_address=None) if entry is not None and kind == _DELETE_NEIGHBOR else entry
+        return entry._replace(state=0, link_address=None) if entry is not None and kind == _DELETE_NEIGHBOR else entry
     return None
 
 

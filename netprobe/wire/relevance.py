@@ -58,5 +58,7 @@ class Relevance:
             return False
         if packet[at] < 128:
             quote = at + 8
-            return packet[quote + 8 : quote + 24] in self._addresses or packet[quote + 24 : quote + 40] in self._addresses
+            return (
+                packet[quote + 8 : quote + 24] in self._addresses or packet[quote + 24 : quote + 40] in self._addresses
+            )
         return packet[at] in (135, 136, 137) and packet[at + 8 : at + 24] in self._addresses

@@ -64,7 +64,9 @@ def _look_up(name: str, families: tuple[int, ...]) -> ResolvedFact:
     except socket.gaierror as error:
         return _explain(name, families, error)
     except (OSError, UnicodeError) as error:  # a label longer than 63 characters, say
-        return ResolvedFact(name=name, outcome="not-found" if isinstance(error, UnicodeError) else "failed", detail=str(error))
+        return ResolvedFact(
+            name=name, outcome="not-found" if isinstance(error, UnicodeError) else "failed", detail=str(error)
+        )
     wanted = {_FAMILIES[f] for f in families}
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found if entry[0] in wanted))
     if not addresses:

@@ -140,12 +140,12 @@ class Sender:
         self._dispatch_to_link(probe, route, route.gateway or address, now_ns)
 
     def _dispatch_to_link(self, probe: Probe, route: Route, hop: str, now_ns: int) -> None:
-        self.neighborhood.use(route.index, hop)
-        link_address = self.neighborhood.link_address(route.index, hop, now_ns)
+        self.neighborhood.use(route.ifindex, hop)
+        link_address = self.neighborhood.link_address(route.ifindex, hop, now_ns)
         if link_address is None:
-            self._waiting.setdefault((route.index, hop), []).append(probe)
+            self._waiting.setdefault((route.ifindex, hop), []).append(probe)
         else:
-            self._transmit(probe, route.index, link_address, now_ns)
+            self._transmit(probe, route.ifindex, link_address, now_ns)
 
     def _transmit(self, probe: Probe, index: int, link_address: bytes, now_ns: int) -> None:
         link = self.neighborhood.links.get(index)
@@ -186,7 +186,7 @@ class Sender:
         """Ask for a neighbour where the kernel doesn't: its own connect() was stopped by a filter on this machine."""
         if link.hardware != ETHERNET or len(link.address) != 6:
             return
-        route = self._kernel.route(hop, oif=link.index)
+        route = self._kernel.route(hop, oif=link.ifindex)
         if route.source is None or route.outcome != "ok":
             return
         with contextlib.suppress(OSError):  # then nobody answers, which is told

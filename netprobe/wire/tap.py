@@ -42,7 +42,9 @@ class Tap:
         self._indices: dict[str, int] = {}
         self._twins: dict[tuple[bool | None, bytes], tuple[int, int]] = {}
         self._buffer = bytearray(_LARGEST_PACKET)
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
+        self._socket = socket.socket(
+            socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0
+        )
         self.dropped = 0
         self.proven = False
         try:
@@ -135,7 +137,9 @@ class Tap:
                 found.append(frame)
         return found
 
-    def _frame(self, packet: bytes, length: int, ancillary: list[tuple[int, int, bytes]], source: tuple[object, ...]) -> Frame | None:
+    def _frame(
+        self, packet: bytes, length: int, ancillary: list[tuple[int, int, bytes]], source: tuple[object, ...]
+    ) -> Frame | None:
         interface, protocol, packet_type, hardware, link_address = source
         assert isinstance(interface, str) and isinstance(protocol, int) and isinstance(packet_type, int)
         assert isinstance(hardware, int) and isinstance(link_address, bytes)
@@ -174,5 +178,3 @@ class Tap:
             return True
         self._twins[key] = (index, time_ns)
         return False
-
-

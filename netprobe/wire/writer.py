@@ -160,7 +160,9 @@ class CaptureWriter:
         except (OSError, CaptureWriteError) as error:
             os.pwrite(self._fd, plain, start)
             os.ftruncate(self._fd, start + len(plain))
-            raise CaptureWriteError(f"Commenting the packets of {self._name} failed: {error}. The packets are saved.") from error
+            raise CaptureWriteError(
+                f"Commenting the packets of {self._name} failed: {error}. The packets are saved."
+            ) from error
 
     def _commented(self, plain: bytes, start: int, wanted: Mapping[int, Sequence[str]]) -> bytes:
         parts, at = [], 0
