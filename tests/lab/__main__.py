@@ -1,0 +1,67 @@
+"""`python -m tests.lab`: list the scenarios, keep a lab up, check that the wire shows what the table says."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from tests.lab.netns import LabError
+from tests.lab.scenario import V4, V6
+from tests.lab.scenarios import SCENARIOS
+from tests.lab.topology import Lab, available, chosen
+
+
+def _list(names: list[str]) -> int:
+    for scenario in chosen(names or None):
+        mark = " " if scenario.real else "*"
+        print(f"{scenario.name:28}{mark}{scenario.cause:24} {scenario.state:9} {scenario.certainty:9} {scenario.about}")
+    print(f"{len(SCENARIOS)} scenarios; * = packets written by a program")
+    return 0
+
+
+def _up(names: list[str]) -> int:
+    with Lab(names or None) as lab:
+        for scenario in lab.scenarios:
+            addresses = " ".join(lab.target(scenario, family) for family in scenario.families)
+            print(f"{scenario.name:28} {scenario.client or '':10} {scenario.port:5} {addresses}")
+        print(f"\nenter a client:  ip netns exec {lab.namespace('c0')} bash      (c0 .. c{len(lab.clients) - 1})")
+        print("Ctrl-C takes it all away.", flush=True)
+        signal.pause()
+    return 0
+
+
+def _check(names: list[str]) -> int:
+    from tests.lab.check import check
+
+    with Lab(names or None) as lab:
+        return check(lab)
+
+
+def main() -> int:
+    """Exit code: 0 fine, 1 a check failed, 3 no lab can be built here."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    parser.add_argument("command", choices=("list", "up", "check", "sweep"))
+    parser.add_argument("scenario", nargs="*")
+    given = parser.parse_args()
+    if given.command == "list":
+        return _list(given.scenario)
+    if why := available():
+        print(f"no lab: {why}", file=sys.stderr)
+        return 3
+    if given.command == "sweep":
+        print(f"{Lab.sweep()} namespaces removed")
+        return 0
+    try:
+        return {"up": _up, "check": _check}[given.command](given.scenario)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        return 130
+
+
+__all__ = ["V4", "V6", "main"]
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""What has to be done anew before each scan of a scenario that a scan changes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from tests.lab import netns
+from tests.lab.scenario import V4, Scenario
+
+if TYPE_CHECKING:
+    from tests.lab.topology import Lab
+
+TCP_REPAIR = 19  # include/uapi/linux/tcp.h; closing a socket in this mode sends nothing
+STALE_PORT = 40000
+
+
+def fresh_limits(lab: Lab, scenario: Scenario, clients: Sequence[str], families: Sequence[int]) -> None:
+    """The rules of the target are loaded again, so that its limits are unspent."""
+    lab.load_rules(lab.plan.node_of(scenario, "target"))
+
+
+def stale_connections(lab: Lab, scenario: Scenario, clients: Sequence[str], families: Sequence[int]) -> None:
+    """The server keeps a connection from port 40000 of each client, of which the client knows nothing any more."""
+    for client in clients:
+        for family in families:
+            with netns.entered(lab.namespace(client)):
+                _forget(lab.node_address(client, family), lab.address(scenario, family), scenario.port, family)
+
+
+def _forget(source: str, server: str, port: int, family: int) -> None:
+    kind = socket.AF_INET if family == V4 else socket.AF_INET6
+    for _ in range(3):  # an older stale entry answers the first SYN with a challenge ACK, our kernel resets it, then it goes
+        with socket.socket(kind, socket.SOCK_STREAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.settimeout(3)
+            sock.bind((source, STALE_PORT))
+            with suppress(OSError):
+                sock.connect((server, port))
+                sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+                return
+
+
+def occupied(lab: Lab, scenario: Scenario, clients: Sequence[str], families: Sequence[int]) -> None:
+    """The one unauthenticated connection that the server allows (MaxStartups 1) is taken."""
+    with netns.entered(lab.namespace(lab.plan.node_of(scenario, "target"))):
+        sock = socket.create_connection((lab.address(scenario, V4), scenario.port), timeout=3)
+    sock.recv(64)  # the identification: sshd counts this connection now
+    lab.hold(sock)
+
+
+ARMS: dict[str, Callable[[Lab, Scenario, Sequence[str], Sequence[int]], None]] = {
+    "limits": fresh_limits,
+    "stale": stale_connections,
+    "occupied": occupied,
+}
