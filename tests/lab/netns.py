@@ -96,7 +96,7 @@ def _inhabitants(spaces: set[int]) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             with suppress(OSError):
-                if os.stat(entry / "ns/net").st_ino in spaces:
+                if (entry / "ns/net").stat().st_ino in spaces:
                     found.append(int(entry.name))
     return found
 
@@ -123,7 +123,7 @@ def remove(prefix: str) -> int:
     spaces = set()
     for name in doomed:
         with suppress(OSError):
-            spaces.add(os.stat(NETNS / name).st_ino)
+            spaces.add((NETNS / name).stat().st_ino)
     if spaces:
         _end_inhabitants(spaces)
     for name in doomed:

@@ -29,6 +29,7 @@ HOOKS = {
     "forward": "type filter hook forward priority 0",
     "output": "type filter hook output priority 0",
     "copy": "type filter hook forward priority -10",
+    "bridge": "type filter hook forward priority 0",
 }
 # Clients that differ from the others, and what stands beside them; made only where a scenario needs them.
 EXTRA = {
@@ -69,20 +70,30 @@ def ruleset(node: Node) -> str:
     for rule, words in node.rules:
         for family in (V4, V6):
             text = rule.text if family == V4 or rule.text6 is None else rule.text6
-            if not text or family not in words:
+            if not text or family not in words or rule.hook == "iptables":
                 continue
             ip = "ip" if family == V4 else "ip6"
             key = f"{ip} {rule.key} {words[family]['target']}" if rule.key else f"meta nfproto ipv{family}"
-            table = ip if rule.hook == "copy" else "inet"
+            table = {"copy": ip, "bridge": "bridge"}.get(rule.hook, "inet")
             filled = text.replace("{ip}", ip).format(**words[family])
             chains.setdefault((table, rule.hook), []).append(f"{key} {filled}")
     lines = []
     for table in sorted({table for table, _ in chains}):
         lines += [f"table {table} lab {{}}", f"delete table {table} lab", f"table {table} lab {{"]
         for hook in [hook for of, hook in chains if of == table]:
-            lines += [f"chain {hook} {{", f"{HOOKS[hook]};", *chains[table, hook], "}"]
+            lines += [f"chain at_{hook} {{", f"{HOOKS[hook]};", *chains[table, hook], "}"]
         lines.append("}")
     return "\n".join([*lines, ""]) if lines else ""
+
+
+def iptables(node: Node) -> list[list[str]]:
+    """The command lines of a node's iptables and ip6tables rules."""
+    return [
+        ["iptables" if family == V4 else "ip6tables", *rule.text.format(**words[family]).split()]
+        for rule, words in node.rules
+        if rule.hook == "iptables"
+        for family in words
+    ]
 
 
 class Plan:
@@ -117,6 +128,10 @@ class Plan:
             return scenario.address[0 if family == V4 else 1]
         number = self.number(scenario)
         return f"203.0.113.{number}" if family == V4 else f"2001:db8:2::{number}"
+
+    def port_towards(self, switch: str, node: str) -> str:
+        """The interface of a switch behind which a node is."""
+        return next(port for one, _, other, port in self.links if (one, other) == (node, switch))
 
     def node_of(self, scenario: Scenario, role: str) -> str:
         """The node that `target`, `box` or `backend` means in a scenario; other names stand for themselves."""

@@ -62,7 +62,7 @@ def syn_for_syn(heard: Heard) -> Iterator[bytes]:
 
 
 def rst_of_box(heard: Heard) -> Iterator[bytes]:
-    """A well-formed reset in the host's name, from a box in the path; the SYN itself goes on to the host."""
+    """A well-formed reset in the host's name, from a box in the path; the SYN itself goes on to the host (see `start`)."""
     yield heard.reply(RST | ACK, 0, heard.syn.seq + 1, ttl=int(heard.options.get("ttl", 64)))
 
 
@@ -94,9 +94,10 @@ def open_socket(port: int) -> socket.socket:
 
 
 def start(loop: asyncio.AbstractEventLoop, sock: socket.socket, kind: str, port: int, options: Mapping[str, Any]) -> None:
-    """Answer SYNs to `options["addresses"]` and `port` that `sock` hears."""
+    """Answer SYNs to `options["addresses"]` and `port` that `sock` hears; `options["onward"]` is where they go on then."""
     write = RESPONDERS[kind]
     addresses = set(options["addresses"])
+    onward = options.get("onward")  # the SYN was held back for us (a bridge rule): let it go after our answer
 
     def hear() -> None:
         try:
@@ -110,6 +111,8 @@ def start(loop: asyncio.AbstractEventLoop, sock: socket.socket, kind: str, port:
             head = frame[6:12] + frame[:6] + frame[12:14]
             for packet in write(Heard(syn, frame[14:], options)):
                 sock.sendto(head + packet, (interface, 0))
+            if onward and interface != onward:
+                sock.sendto(frame, (onward, 0))
 
     loop.add_reader(sock, hear)
 

@@ -18,7 +18,8 @@ V4, V6 = 4, 6
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One nftables rule. `hook`: raw (prerouting before everything), prenat, prenat_all (after it), input, forward, output,
-    copy (forward, where `dup` is allowed).
+    copy (forward, where `dup` is allowed), bridge (forward of a switch), or iptables: then `text` is a command line for
+    iptables and ip6tables alike, and `key` is not used.
 
     `key` says which address of the packet must be the target's (`daddr`, `saddr`, or None for all traffic of the node).
     `text6` is the rule for IPv6 where it differs, empty for none."""
@@ -66,7 +67,7 @@ class Wire:
     `answer`: SA, RA, R, A, S, icmp, silent, nothing (no SYN leaves either), or a name-server's word (NXDOMAIN ...).
     `tos` is that of the RST or ICMP error (None: not looked at). `codes` are the ICMP (type, code) for each family.
     `after_s` is the least delay of the answer. `hop` is where an answer's TTL says it comes from, counted from the client,
-    where that isn't the sender's place. `connect` is the errno name of a plain connect() ("" for success, None: not tried).
+    where that isn't the sender's place (0: not looked at). `connect` is the errno name of a plain connect() ("" for success, None: not tried).
     `hears` is a regular expression for what an open connection says to a client that sends its identification;
     FIN, RST and SILENCE stand for themselves."""
 

@@ -58,7 +58,9 @@ class Sshd:
         key = self.folder / "host_key"
         if not key.exists():
             netns.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(key)])
-        lines = [f"Port {self.port}", f"HostKey {key}", "PidFile none", "LogLevel QUIET", "UseDNS no", "MaxStartups 100"]
+        lines = [f"Port {self.port}", f"HostKey {key}", "PidFile none", "LogLevel QUIET", "UseDNS no"]
+        if "MaxStartups" not in str(self.options.get("config")):
+            lines.append("MaxStartups 100")
         if _understands("PerSourcePenalties=no"):
             lines.append("PerSourcePenalties no")
         if self.options.get("big_kexinit"):

@@ -24,7 +24,7 @@ from types import FrameType, TracebackType
 from typing import IO, Any, Self
 
 from tests.lab import arming, netns
-from tests.lab.plan import SWITCHES, Node, Plan, ruleset
+from tests.lab.plan import SWITCHES, Node, Plan, iptables, ruleset
 from tests.lab.scenario import V4, V6, Place, Scenario
 from tests.lab.scenarios import SCENARIOS
 from tests.lab.sshd import Sshd
@@ -182,9 +182,12 @@ class Lab:
         lines += [f"link set {device} up" for device in devices]
         netns.ip_batch([*lines, *node.commands], name)
         self.load_rules(node.name)
+        with netns.entered(name):
+            for command in iptables(node):
+                netns.run(command)
 
     def load_rules(self, node: str) -> None:
-        """Load a node's rules afresh: limits begin anew."""
+        """Load a node's nftables rules afresh: limits begin anew."""
         text = ruleset(self.plan.nodes[node])
         if text:
             netns.nft(self.namespace(node), text)
@@ -221,7 +224,10 @@ class Lab:
             sshd.wait_ready()
 
     def _filled(self, scenario: Scenario, value: object) -> object:
-        """`address NODE` in a server's option becomes the node's addresses, one for each family."""
+        """`address NODE` in a server's option becomes the node's addresses, one for each family; `port SWITCH NODE` the
+        interface of a switch towards a node."""
+        if isinstance(value, str) and value.startswith("port "):
+            return self.plan.port_towards(*value.split()[1:])
         if isinstance(value, str) and value.startswith("address "):
             return [self.node_address(value.removeprefix("address "), family, scenario) for family in (V4, V6)]
         return value
