@@ -258,7 +258,8 @@ def from_connection(events: Sequence[ConnectionFact]) -> Attempt:
 
 
 def _told(event: ConnectionFact, ttl: int = UNSEEN) -> Packet:
-    return Packet(event.number, event.time_ns, ttl, *[UNSEEN] * 8, 1, event.time_ns)
+    no = UNSEEN
+    return Packet(event.number, event.time_ns, ttl, no, no, no, no, no, no, no, no, 1, event.time_ns)
 
 
 def _packet(row: Sequence[int], block: int) -> Packet:

@@ -808,11 +808,11 @@ def _conversations(e: Evidence, payload: Payload) -> None:
 
 def _conversation(e: Evidence, a: Attempt, payload: Payload) -> Conversation:
     """The server's stream in order, as far as it arrived without a gap."""
-    data = [f for events in e.connections.values() for f in events if f.event == "data" and f.client == a.client]
-    if data:
-        stream = b"".join(f.data for f in data)
-        times = tuple(f.time_ns for f in data for _ in range(f.data.count(b"\n")))
-        return Conversation(a, stream, ssh.read(stream), times, data[-1].time_ns)
+    told = [f for events in e.connections.values() for f in events if f.event == "data" and f.client == a.client]
+    if told:
+        heard = b"".join(f.data for f in told)
+        times = tuple(f.time_ns for f in told for _ in range(f.data.count(b"\n")))
+        return Conversation(a, heard, ssh.read(heard), times, told[-1].time_ns)
     stream = b""
     line_times: list[int] = []
     for segment in sorted(a.server_segments, key=lambda s: s.offset):

@@ -13,8 +13,8 @@ from pathlib import Path
 from netprobe.addresses import Network
 from netprobe.targets import Target
 
-DEFAULT_RATE = 100.0
-DEFAULT_BANNER_WAIT_S = 10.0
+DEFAULT_RATE = 500.0
+DEFAULT_BANNER_WAIT_S = 12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,15 @@ that the loop works on and lets them grow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netprobe.model import Frame
 from netprobe.tracker import columns
-from netprobe.tracker.loop import advance, hash_pair
+from netprobe.tracker.loop import Rows, advance, hash_pair
 
 __all__ = ["Tracker"]
 
@@ -36,11 +37,12 @@ class Tracker:
         """One of the N_ counters."""
         return self._counters[counter]
 
-    def receive(self, frames: Sequence[Frame]) -> None:
-        """Take frames in, in the order given."""
+    def receive(self, frames: Sequence[Frame]) -> list[int]:
+        """Take frames in, in the order given. Returns for each the row it belongs to, or -1."""
         if not frames:
-            return
+            return []
         self._reserve(len(frames))
+        touched = [-1] * len(frames)
         starts: list[int] = []
         ends: list[int] = []
         at = 0
@@ -58,11 +60,13 @@ class Tracker:
             [f.time_ns for f in frames],
             [f.number for f in frames],
             [-1 if f.outgoing is None else int(f.outgoing) for f in frames],
-            self._table,
-            self._slots,
+            cast(Rows, self._table),
+            cast(MutableSequence[int], self._slots),
             self._counters,
+            touched,
             self._decoded,
         )
+        return touched
 
     def _reserve(self, more: int) -> None:
         """Room for `more` rows, and a hash table at most half full."""

@@ -232,8 +232,6 @@ def open_row(
     d: Row,
     a: int,
     b: int,
-    aport: int,
-    bport: int,
     kind: int,
     number: int,
     time: int,
@@ -243,7 +241,9 @@ def open_row(
     slot: int,
     counters: MutableSequence[int],
 ) -> int:
-    """Start a row whose client is endpoint `a`; it takes the slot over from an older row of the same endpoints."""
+    """Start a row whose client is endpoint `a` (D_SRC or D_DST); it takes the slot over from an older row of the same
+    endpoints."""
+    flipped = a == D_DST and kind == K_TCP
     n = counters[N_ROWS]
     counters[N_ROWS] = n + 1
     slots[slot] = n + 1
@@ -255,8 +255,8 @@ def open_row(
     for i in range(4):
         r[CLIENT + i] = d[a + i]
         r[SERVER + i] = d[b + i]
-    r[CPORT] = aport
-    r[SPORT] = bport
+    r[CPORT] = d[D_DPORT] if flipped else d[D_SPORT]
+    r[SPORT] = d[D_SPORT] if flipped else d[D_DPORT]
     r[OUTGOING] = outgoing
     remember(r, FIRST, d, number, time)
     return n
@@ -437,13 +437,14 @@ def receive_tcp(
     slots: MutableSequence[int],
     mask: int,
     counters: MutableSequence[int],
-) -> None:
-    """A TCP segment: a further packet of a known attempt, or the first of a new one."""
+) -> int:
+    """A TCP segment: a further packet of a known attempt, or the first of a new one. Returns its row, or -1."""
     slot = find(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, table, slots, mask)
     flags = d[D_FLAGS]
     syn = (flags & (F_SYN | F_ACK | F_RST)) == F_SYN
     if slots[slot] != 0:
-        r = table[slots[slot] - 1]
+        known = slots[slot] - 1
+        r = table[known]
         client = r[CPORT] == d[D_SPORT] and r[SPORT] == d[D_DPORT] and same(r, CLIENT, d, D_SRC)
         if syn and (client or r[RST + FRAME] != 0 or r[S_FIN + FRAME] != 0):
             fresh = d[D_SEQ] != r[FIRST + SEQ] and (
@@ -454,27 +455,24 @@ def receive_tcp(
                 or r[MIDSTREAM] != 0
                 or time - r[FIRST + TIME] > HALF_OPEN_NS
             )
-            if not fresh and client:
-                from_client(r, d, number, time)
-                return
             if fresh or not client:
-                row = open_row(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, number, time, outgoing, table, slots, slot, counters)
+                row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, counters)
                 start_syn(table[row], d)
-                return
+                return row
         if client:
             from_client(r, d, number, time)
         else:
             from_server(r, d, number, time, counters)
-        return
-    if syn:
-        row = open_row(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, number, time, outgoing, table, slots, slot, counters)
-        start_syn(table[row], d)
-    elif outgoing == 1:  # a probe of ours that is no SYN
-        open_row(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, number, time, outgoing, table, slots, slot, counters)
-    elif outgoing == 0:
+        return known
+    if syn or outgoing == 1:  # an attempt, or a probe of ours that is no SYN
+        row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, counters)
+        if syn:
+            start_syn(table[row], d)
+        return row
+    if outgoing == 0:
         counters[N_UNSOLICITED] += 1
-    else:
-        midstream(d, number, time, outgoing, table, slots, slot, counters)
+        return -1
+    return midstream(d, number, time, outgoing, table, slots, slot, counters)
 
 
 def start_syn(r: Row, d: Row) -> None:
@@ -493,15 +491,13 @@ def midstream(
     slots: MutableSequence[int],
     slot: int,
     counters: MutableSequence[int],
-) -> None:
+) -> int:
     """A capture that starts in the middle of a connection: who is the client is told by a SYN-ACK, else by the lower port."""
     flags = d[D_FLAGS]
     by_server = bool(flags & F_SYN) if flags & (F_SYN | F_ACK) == F_SYN | F_ACK else d[D_SPORT] < d[D_DPORT]
     a = D_DST if by_server else D_SRC
     b = D_SRC if by_server else D_DST
-    aport = d[D_DPORT] if by_server else d[D_SPORT]
-    bport = d[D_SPORT] if by_server else d[D_DPORT]
-    row = open_row(d, a, b, aport, bport, K_TCP, number, time, outgoing, table, slots, slot, counters)
+    row = open_row(d, a, b, K_TCP, number, time, outgoing, table, slots, slot, counters)
     r = table[row]
     r[MIDSTREAM] = 1
     if by_server:
@@ -517,6 +513,7 @@ def midstream(
     else:
         r[C_NEXT] = d[D_SEQ]
         from_client(r, d, number, time)
+    return row
 
 
 def receive_error(
@@ -527,26 +524,27 @@ def receive_error(
     slots: MutableSequence[int],
     mask: int,
     counters: MutableSequence[int],
-) -> None:
+) -> int:
     """An ICMP error: it counts for the attempt it quotes when ports and sequence number are ones that were sent."""
     kind = K_TCP if d[D_Q_PROTOCOL] == IP_TCP else K_ECHO
     slot = find(d, D_Q_SRC, D_Q_DST, d[D_Q_SPORT], d[D_Q_DPORT], kind, table, slots, mask)
     if slots[slot] == 0:
         counters[N_UNSOLICITED] += 1
-        return
-    r = table[slots[slot] - 1]
+        return -1
+    row = slots[slot] - 1
+    r = table[row]
     if r[CPORT] != d[D_Q_SPORT] or not same(r, CLIENT, d, D_Q_SRC):
         counters[N_UNSOLICITED] += 1
-        return
+        return -1
     if kind == K_TCP and d[D_Q_SEQ] != r[FIRST + SEQ] and d[D_Q_SEQ] != r[SYN2 + SEQ]:
         behind = distance(r[C_NEXT], d[D_Q_SEQ])
         if r[SYNACK + FRAME] == 0 or behind < 0 or behind > PLAUSIBLE_WINDOW:
             counters[N_UNSOLICITED] += 1
-            return
+            return -1
     if r[ICMP + I_FRAME] != 0:
         r[ICMP + I_COUNT] += 1
         r[ICMP + I_LAST] = time
-        return
+        return row
     r[ICMP + I_FRAME] = number
     r[ICMP + I_TIME] = time
     r[ICMP + I_TTL] = d[D_TTL]
@@ -559,6 +557,7 @@ def receive_error(
     r[ICMP + I_QUOTED_TOS] = d[D_Q_TOS]
     r[ICMP + I_COUNT] = 1
     r[ICMP + I_LAST] = time
+    return row
 
 
 def receive_pair(
@@ -572,28 +571,25 @@ def receive_pair(
     slots: MutableSequence[int],
     mask: int,
     counters: MutableSequence[int],
-) -> None:
+) -> int:
     """Echo and neighbour discovery: a question opens a row, the reply from the one asked completes it."""
     aport = d[D_SPORT]
     bport = d[D_DPORT]
-    if not asks and kind == K_NEIGHBOR:
-        aport = 0
-        bport = 0
     if asks:
         slot = find(d, D_SRC, D_DST, aport, bport, kind, table, slots, mask)
         if slots[slot] == 0:
-            open_row(d, D_SRC, D_DST, aport, bport, kind, number, time, outgoing, table, slots, slot, counters)
-        else:
-            remember(table[slots[slot] - 1], FIRST, d, number, time)
-        return
+            return open_row(d, D_SRC, D_DST, kind, number, time, outgoing, table, slots, slot, counters)
+        remember(table[slots[slot] - 1], FIRST, d, number, time)
+        return slots[slot] - 1
     slot = find(d, D_DST, D_SRC, aport, bport, kind, table, slots, mask)
     if slots[slot] == 0:
         if kind == K_ECHO:
             counters[N_UNSOLICITED] += 1
-        return
+        return -1
     r = table[slots[slot] - 1]
     if same(r, SERVER, d, D_SRC):
         remember(r, REPLY, d, number, time)
+    return slots[slot] - 1
 
 
 def advance(
@@ -609,9 +605,10 @@ def advance(
     table: Rows,
     slots: MutableSequence[int],
     counters: MutableSequence[int],
+    touched: MutableSequence[int],
     d: Row,
 ) -> None:
-    """Take in frames first..last-1. The caller has room for one more row a frame, and keeps `slots` at most half full."""
+    """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. The caller has room for one more row a frame, and keeps `slots` at most half full."""
     mask = len(slots) - 1
     for i in range(first, last):
         counters[N_FRAMES] += 1
@@ -619,19 +616,20 @@ def advance(
         protocol = d[D_PROTOCOL]
         number = numbers[i]
         time = times[i]
+        row = -1
         if protocol == P_TCP:
             counters[N_TCP] += 1
-            receive_tcp(d, number, time, outgoings[i], table, slots, mask, counters)
+            row = receive_tcp(d, number, time, outgoings[i], table, slots, mask, counters)
         elif protocol == P_ICMP_ERROR:
             counters[N_ICMP] += 1
-            receive_error(d, number, time, table, slots, mask, counters)
+            row = receive_error(d, number, time, table, slots, mask, counters)
         elif protocol == P_ECHO or protocol == P_ECHO_REPLY:
             counters[N_ICMP] += 1
-            receive_pair(d, K_ECHO, protocol == P_ECHO, number, time, outgoings[i], table, slots, mask, counters)
+            row = receive_pair(d, K_ECHO, protocol == P_ECHO, number, time, outgoings[i], table, slots, mask, counters)
         elif protocol == P_NEIGHBOR_ASK or protocol == P_NEIGHBOR_REPLY:
             counters[N_NEIGHBOR] += 1
             asks = protocol == P_NEIGHBOR_ASK
-            receive_pair(d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, counters)
+            row = receive_pair(d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, counters)
         elif protocol == P_FRAGMENT:
             counters[N_FRAGMENTS] += 1
         elif protocol == P_SHORT:
@@ -642,3 +640,4 @@ def advance(
             counters[N_UNKNOWN_LINK] += 1
         else:
             counters[N_OTHER_IP] += 1
+        touched[i] = row

@@ -1,0 +1,536 @@
+"""What to send next: a ladder of steps, each taken only while the ones before leave rivals.
+
+House rules of this file:
+1. Pure: evidence and its `now_ns` in, commands out. Silence is a deadline asked for, not a clock read.
+2. The budget of docs/interface.md holds by construction: of the SYNs that can reach the target port there are the kernel's two,
+   one marked, and either one with an MD5 option and one repeat, or one out of the window and one bare.
+3. What comes back is recognised by keyed source ports and sequence numbers; see `Keys`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from netprobe.attempts import Attempt
+from netprobe.evidence import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, hops_away
+from netprobe.model import Command, Connect, Endpoint, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
+
+IDENTIFICATION = b"SSH-2.0-netprobe\r\n"
+# A second SYN this far from the first is outside of any window (RFC 7323 2.3: at most 2^30, real ones far below 2^25).
+OUTSIDE_THE_WINDOW = 1 << 25
+# Source ports of crafted probes lie outside Linux's ephemeral range (ip_local_port_range 32768 60999).
+FIRST_SOURCE_PORT = 61000
+SOURCE_PORTS = 4500
+WALK_BATCH = 8
+LONGEST_WALK = 30
+# A probe that was sent shows up in the capture when its turn and its neighbour's answer have come: looked for this often, this long.
+GRACE_NS = 50_000_000
+UNSEEN_NS = 4 * SECOND
+SMALL_MSS = 256
+MARK = 0x48  # DSCP 18, AF21: told from 0 and from the 0x10 that Debian's ssh and pf use
+LIMIT_NS = 90 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the user asked for."""
+
+    elsewhere: bool = True
+    patient: bool = False
+    source_port: int | None = None
+    identify: bool = False
+
+
+@dataclass(slots=True)
+class Keys:
+    """Source ports and sequence numbers as a keyed function of the probe, so that no one who hasn't seen it can answer it."""
+
+    secret: bytes
+    target: TargetFact
+    source: str
+    used: set[int] = field(default_factory=set)
+
+    def numbers(self, label: str) -> tuple[int, int, int]:
+        """Source port, initial sequence number and acknowledgement number for a probe of this name."""
+        for n in range(SOURCE_PORTS):
+            text = f"{self.target.address} {self.target.port} {label} {n}".encode()
+            digest = hashlib.blake2s(text, key=self.secret, digest_size=10).digest()
+            port = FIRST_SOURCE_PORT + int.from_bytes(digest[:2]) % SOURCE_PORTS
+            if port not in self.used:
+                self.used.add(port)
+                return port, int.from_bytes(digest[2:6]), int.from_bytes(digest[6:10])
+        raise AssertionError("more probes than source ports")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung. `when` decides on features, `after_s` is counted from the first SYN; `send` makes the commands."""
+
+    name: str
+    after_s: float
+    when: Callable[[Prober, Evidence], bool]
+    send: Callable[[Prober, Evidence], Iterator[Command]]
+
+
+class Prober:
+    """Probes one target. `advance` is called whenever something arrived or the deadline passed."""
+
+    def __init__(self, target: TargetFact, route: RouteFact, plan: Plan, secret: bytes, ids: Iterator[int]) -> None:
+        assert target.address is not None
+        self.target = target
+        self.plan = plan
+        self.done = False
+        self.deadline_ns: int | None = None
+        self._address = target.address
+        self._keys = Keys(secret, target, route.source or ("::" if ":" in target.address else "0.0.0.0"))
+        self._ids = ids
+        self._taken: dict[str, int] = {}
+        self._sent: dict[int, int] = {}
+        self._start_ns = 0
+        self._said: set[int] = set()
+        self._hung: set[int] = set()
+        self._walked: dict[tuple[str, int], list[int]] = {}
+        self._marked: Probe | None = None
+        digest = hashlib.blake2s(f"{target.address} control".encode(), key=secret, digest_size=4).digest()
+        self.control_port = 33000 + int.from_bytes(digest[:2]) % 24000
+        if self.control_port == target.port:
+            self.control_port += 1
+
+    # ------------------------------------------------------------------ the clockwork
+
+    def advance(self, e: Evidence) -> list[Command]:
+        """The commands that the evidence asks for now; sets `done` and `deadline_ns`."""
+        if not self._start_ns:
+            self._start_ns = e.now_ns
+        commands: list[Command] = []
+        waits = [e.deadline_ns] if e.deadline_ns is not None else []
+        for step in CONNECT_STEPS if self.target.mode is Mode.CONNECT else STEPS:
+            if step.name in self._taken or not step.when(self, e):
+                continue
+            due = self._start_ns + int(step.after_s * SECOND)
+            if e.now_ns >= due:
+                self._taken[step.name] = e.now_ns
+                commands += step.send(self, e)
+            else:
+                waits.append(due)
+        commands += self._talk(e, waits)
+        waits += self._unseen(e, commands)
+        waits = [w for w in waits if w > e.now_ns]
+        if e.now_ns >= self._start_ns + LIMIT_NS or e.features.get("link") == "down" or self._up(e):
+            waits, commands = [], [c for c in commands if isinstance(c, Hang)]
+        self.deadline_ns = min(waits, default=None)
+        self.done = not waits and not any(not isinstance(c, Hang) for c in commands)
+        if self.done:
+            commands += self._clean_up(e)
+        return commands
+
+    def _unseen(self, e: Evidence, commands: list[Command]) -> list[int]:
+        """When to look again for probes that were sent and haven't been seen leaving (a pace, a neighbour look-up)."""
+        for command in commands:
+            if isinstance(command, Probe):
+                self._sent.setdefault(command.client.port, e.now_ns)
+        for a in e.attempts:
+            self._sent.pop(a.client.port, None)
+        if "blocked" in e.cited:
+            self._sent.clear()
+        return [e.now_ns + GRACE_NS for sent in self._sent.values() if e.now_ns < sent + UNSEEN_NS][:1]
+
+    def _up(self, e: Evidence) -> bool:
+        """Nothing is left to ask: the service is up."""
+        f = e.features
+        if f.get("spoke") == "ssh2":
+            return f.get("kex") == "began" or f["expect"] == "any" or self.target.mode is Mode.CONNECT
+        return f["expect"] == "any" and f.get("spoke") in ("ssh1", "protocol", "text", "binary")
+
+    def _clean_up(self, e: Evidence) -> Iterator[Command]:
+        """Close what is open; take our own half-open entry away (RFC 9293 3.10.7.4: a reset with the expected number)."""
+        for connection in e.connections:
+            if connection not in self._hung:
+                self._hung.add(connection)
+                yield Hang(connection)
+        if e.features.get("half_open") == "acknowledged" and self._marked is not None:
+            p = self._marked
+            yield Probe(Shape.RST, p.client, p.server, seq=(p.seq + 1) & 0xFFFFFFFF)
+
+    # ------------------------------------------------------------------ probes
+
+    def probe(
+        self, shape: Shape, port: int | None = None, ttl: int | None = None, tos: int = MARK, address: str | None = None
+    ) -> Probe:
+        """A crafted probe with keyed numbers."""
+        to = Endpoint(address or self._address, self.target.port if port is None else port)
+        label = f"{shape} {to} {ttl} {tos} {len(self._keys.used)}"
+        source, seq, ack = self._keys.numbers(label)
+        if shape is Shape.ECHO:
+            return Probe(shape, Endpoint(self._keys.source, source), Endpoint(to.address, 0), seq=seq & 0xFFFF, ttl=ttl, tos=tos)
+        acknowledges = shape in (Shape.ACK, Shape.SYN_ACK)
+        return Probe(shape, Endpoint(self._keys.source, source), to, seq=seq, ack=ack if acknowledges else 0, ttl=ttl, tos=tos)
+
+    def connect(self, port: int | None = None, ttl: int | None = None, mss: int | None = None, patience_s: float = 4.5) -> Connect:
+        """An ordinary connection."""
+        first = port is None and ttl is None and mss is None
+        to = Endpoint(self._address, self.target.port if port is None else port)
+        return Connect(next(self._ids), to, patience_s, ttl=ttl, mss=mss, source_port=self.plan.source_port if first else None)
+
+    def walk(self, e: Evidence, series: str, ttls: range) -> Iterator[Command]:
+        """Probes of one series (port, control, ping) with these TTLs; each at most twice, a second apart."""
+        for ttl in ttls:
+            tries = self._walked.setdefault((series, ttl), [])
+            if len(tries) >= 2 or (tries and e.now_ns - tries[-1] < SECOND):
+                continue
+            tries.append(e.now_ns)
+            if self.target.mode is Mode.CONNECT:
+                yield self.connect(self.target.port if series == "port" else self.control_port, ttl=ttl, patience_s=1.0)
+            elif series == "ping":
+                yield self.probe(Shape.ECHO, ttl=ttl)
+            else:
+                yield self.probe(Shape.SYN, self.target.port if series == "port" else self.control_port, ttl=ttl)
+
+    # ------------------------------------------------------------------ conversation
+
+    def _talk(self, e: Evidence, waits: list[int]) -> Iterator[Command]:
+        """Say our identification, listen to the key exchange's beginning, hang up."""
+        for connection, events in e.connections.items():
+            talk = _talk_of(e, events[0].client, events[0].server.port)
+            if talk is None or connection in self._hung:
+                continue
+            main = events[0].server.port == self.target.port
+            if talk.opening.identification is not None:
+                if not main or e.features["expect"] == "any" or talk.opening.kexinit or not talk.opening.speaks_2:
+                    self._hung.add(connection)
+                    yield Hang(connection)
+                elif connection not in self._said:
+                    self._said.add(connection)
+                    yield Say(connection, IDENTIFICATION)
+            elif main and connection not in self._said and e.features["expect"] == "ssh":
+                # A server that waits for the client's first words: HTTP answers 400 and TLS an alert to ours.
+                due = (talk.attempt.client_ack.time_ns if talk.attempt.client_ack else talk.last_ns) + SPEAK_FIRST_NS
+                if e.now_ns >= due:
+                    self._said.add(connection)
+                    yield Say(connection, IDENTIFICATION)
+                else:
+                    waits.append(due)
+            elif main and self.plan.identify and connection not in self._said and e.features.get("spoke") == "nothing":
+                self._said.add(connection)
+                yield Say(connection, b"HEAD / HTTP/1.0\r\n\r\n")
+            elif not main:
+                due = talk.attempt.first.time_ns + ELSEWHERE_WAIT_NS
+                if e.now_ns >= due:
+                    self._hung.add(connection)
+                    yield Hang(connection)
+                else:
+                    waits.append(due)
+
+    def asked(self, name: str) -> bool:
+        """Whether a step was taken."""
+        return name in self._taken
+
+
+SPEAK_FIRST_NS = 2_500_000_000
+ELSEWHERE_WAIT_NS = 2_000_000_000
+
+
+def _talk_of(e: Evidence, client: Endpoint | None, port: int) -> Conversation | None:
+    found = [c for c in (e.conversation, e.second, *e.elsewhere.values()) if c is not None]
+    return next((c for c in found if c.attempt.client == client and c.attempt.server.port == port), None)
+
+
+# --------------------------------------------------------------------------- conditions
+
+
+def _is(feature: str, *words: str) -> Callable[[Evidence], bool]:
+    return lambda e: e.features.get(feature) in words
+
+
+def _unanswered(p: Prober, e: Evidence) -> bool:
+    """The SYN left, and nothing has come back so far."""
+    return (
+        e.features.get("answer") in ("pending", "silent")
+        and e.answer is None
+        and e.features.get("own_syn") == "seen"
+        and "neighbor" not in e.features
+    )
+
+
+def _refused(p: Prober, e: Evidence) -> bool:
+    """An answer that isn't SYN-ACK."""
+    return e.answer is not None and e.answer.synack is None
+
+
+def _broken_service(p: Prober, e: Evidence) -> bool:
+    """The port opens, but the service isn't what was expected."""
+    if e.conversation is None or p._up(e):
+        return False
+    return e.features.get("spoke") in ("text", "binary", "protocol", "nothing", "ssh1") and "kex" not in e.features
+
+
+def _doubtful_proxy(p: Prober, e: Evidence) -> bool:
+    return _broken_service(p, e) and e.features.get("spoke") == "nothing" or e.features.get("zero_window") == "stays"
+
+
+def _wants_elsewhere(p: Prober, e: Evidence) -> bool:
+    return p.plan.elsewhere and e.features["expect"] == "ssh" and (_refused(p, e) or _unanswered(p, e) or _broken_service(p, e))
+
+
+def _icmp_from_path(p: Prober, e: Evidence) -> bool:
+    return e.features.get("icmp_from") == "path"
+
+
+def _mixed(p: Prober, e: Evidence) -> bool:
+    """Answers differ, and the shape and the order of the SYNs are both to blame so far."""
+    settled = {(a.synack is not None, a.rst is not None, a.icmp.label if a.icmp else None) for a in e.syns}
+    return len(e.syns) >= 2 and len(settled) > 1 and e.answer is not None and e.features.get("answer") == "pending"
+
+
+def _reset_in_doubt(p: Prober, e: Evidence) -> bool:
+    """A reset whose maker the TTL or the lack of anything to compare leaves open."""
+    f = e.features
+    if f.get("answer") != "reset" or "rst_tos" not in f:
+        return False
+    if f.get("rst_ttl") in ("closer", "other"):
+        return True
+    return f.get("rst_tos") != "echo" and "rst_ttl" not in f and f.get("control") in ("silent", "reset", "icmp") and "ping" in f
+
+
+# --------------------------------------------------------------------------- what the steps send
+
+
+def _first_connect(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield p.connect()
+
+
+def _marked_syn(p: Prober, e: Evidence) -> Iterator[Command]:
+    if p._marked is None:
+        p._marked = p.probe(Shape.SYN)
+        yield p._marked
+
+
+def _control(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield p.probe(Shape.SYN, p.control_port)
+    yield p.probe(Shape.ECHO)
+
+
+def _compare(p: Prober, e: Evidence) -> Iterator[Command]:
+    """Everything that tells a stack's reset from a filter's, in one go."""
+    yield from _marked_syn(p, e)
+    yield from _control(p, e)
+    yield p.probe(Shape.MD5_SYN)
+    yield p.probe(Shape.MD5_SYN, p.control_port)
+
+
+def _elsewhere(p: Prober, e: Evidence) -> Iterator[Command]:
+    for port in ELSEWHERE_PORTS:
+        if port != p.target.port:
+            yield p.probe(Shape.SYN, port)
+
+
+def _elsewhere_talk(p: Prober, e: Evidence) -> Iterator[Command]:
+    for port in e.open_ports:
+        if port in ELSEWHERE_PORTS:
+            yield p.connect(port, patience_s=2.0)
+
+
+def _distance(p: Prober, e: Evidence) -> Iterator[Command]:
+    """Prove the distance that the TTL of the host's answers suggests: reached with it, not with one less."""
+    hops = e.distance or 1
+    series = "control" if e.features.get("control") == "reset" else "ping"
+    yield from p.walk(e, series, range(max(1, hops - 1), hops + 1))
+
+
+def _distance_again(p: Prober, e: Evidence) -> Iterator[Command]:
+    series = "control" if e.features.get("control") == "reset" else "ping"
+    yield from p.walk(e, series, range(1, min(LONGEST_WALK, 2 * (e.distance or 1) + 4)))
+
+
+def _quad(p: Prober, e: Evidence) -> Iterator[Command]:
+    for shape in (Shape.ACK, Shape.FIN, Shape.SYN_ACK):
+        yield p.probe(shape)
+
+
+def _quad_again(p: Prober, e: Evidence) -> Iterator[Command]:
+    for feature, shape in (("ack", Shape.ACK), ("fin", Shape.FIN), ("syn_ack", Shape.SYN_ACK)):
+        if e.features.get(feature) == "silent":
+            yield p.probe(shape)
+
+
+def _half_open(p: Prober, e: Evidence) -> Iterator[Command]:
+    if p._marked is not None:
+        m = p._marked
+        yield Probe(Shape.SYN, m.client, m.server, seq=(m.seq + OUTSIDE_THE_WINDOW) & 0xFFFFFFFF, tos=m.tos)
+
+
+def _bare(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield p.probe(Shape.BARE_SYN)
+
+
+def _twin(p: Prober, e: Evidence) -> Iterator[Command]:
+    """A crafted SYN that looks just like the kernel's."""
+    yield p.probe(Shape.SYN, tos=0)
+
+
+def _fragments(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield p.probe(Shape.FRAGMENT)
+    yield p.probe(Shape.FRAGMENT, p.control_port)
+
+
+def _length(e: Evidence, far: int) -> int:
+    """How far a walk must go: to the known distance, else one batch beyond the last router that answered."""
+    if e.distance is not None:
+        return min(e.distance, LONGEST_WALK)
+    known = max([*(e.survey.routers if e.survey is not None else ()), 0])
+    return int(min(max(far, known + 2), LONGEST_WALK))
+
+
+def _walk_port(p: Prober, e: Evidence) -> Iterator[Command]:
+    # A SYN that can reach the target counts in the budget, so the walk of the port stops one short of a known distance.
+    far = _length(e, WALK_BATCH)
+    yield from p.walk(e, "port", range(1, far + (1 if e.distance is None else 0)))
+
+
+def _walk_control(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield from p.walk(e, "control", range(1, _length(e, WALK_BATCH) + 1))
+
+
+def _walk_ping(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield from p.walk(e, "ping", range(1, _length(e, WALK_BATCH) + 1))
+
+
+def _walk_again(p: Prober, e: Evidence) -> Iterator[Command]:
+    """A second try where the port's probe was not heard of though a router is there."""
+    if e.survey is None:
+        return
+    last = max([*e.survey.routers, 0])
+    silent = [ttl for ttl in range(1, last + 1) if ttl not in e.survey.port_steps or e.survey.port_steps[ttl].result == "silent"]
+    for ttl in silent:
+        yield from p.walk(e, "port", range(ttl, ttl + 1))
+    missing = [ttl for ttl in range(1, last + 2) if ttl not in e.survey.routers]
+    for ttl in missing:
+        yield from p.walk(e, "control", range(ttl, ttl + 1))
+
+
+def _walk_on(p: Prober, e: Evidence) -> Iterator[Command]:
+    """The path is longer than one batch."""
+    assert e.survey is not None
+    last = max(e.survey.routers, default=0)
+    for series in ("port", "control"):
+        yield from p.walk(e, series, range(last + 1, LONGEST_WALK + 1))
+
+
+def _walk_sender(p: Prober, e: Evidence) -> Iterator[Command]:
+    """Where is the router that sent the error: its TTL gives a guess, the walk proves it."""
+    icmp = e.answer.icmp if e.answer is not None else None
+    if icmp is None:
+        return
+    guess = hops_away(icmp.ttl) if icmp.ttl is not None else 4
+    far = 6 if icmp.meaning.kind == "expired" else min(guess + 1, LONGEST_WALK)
+    yield from p.walk(e, "port", range(1, far + 1))
+
+
+def _walk_reset(p: Prober, e: Evidence) -> Iterator[Command]:
+    a = e.answer
+    guess = hops_away(a.rst.ttl) if a is not None and a.rst is not None and a.rst.ttl > 0 else 4
+    far = min(guess + 1, e.distance or LONGEST_WALK, LONGEST_WALK)
+    yield from p.walk(e, "port", range(1, far + 1))
+    yield from p.walk(e, "control", range(1, far + 1))
+    if e.features.get("control") != "reset" or e.features.get("control_tos") != "echo":
+        yield from p.walk(e, "ping", range(1, far + 1))
+
+
+def _walk_proxy(p: Prober, e: Evidence) -> Iterator[Command]:
+    a: Attempt | None = e.conversation.attempt if e.conversation is not None else None
+    guess = hops_away(a.synack.ttl) if a is not None and a.synack is not None and a.synack.ttl > 0 else 2
+    yield from p.walk(e, "ping", range(1, min(guess, LONGEST_WALK) + 1))
+
+
+def _impossible(p: Prober, e: Evidence) -> Iterator[Command]:
+    """SYNs to two addresses that no host has."""
+    version = 6 if ":" in p._address else 4
+    for address in [a for a in IMPOSSIBLE[version] if a != p._address][:2]:
+        yield p.probe(Shape.SYN, address=address)
+
+
+def _small_mss(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield p.connect(mss=SMALL_MSS)
+
+
+def _control_connects(p: Prober, e: Evidence) -> Iterator[Command]:
+    yield p.connect(p.control_port, patience_s=2.0)
+    if _wants_elsewhere(p, e):
+        for port in ELSEWHERE_PORTS:
+            if port != p.target.port:
+                yield p.connect(port, patience_s=2.5)
+
+
+def _host_known(p: Prober, e: Evidence) -> bool:
+    """The distance of the host is guessed from an answer that the host itself made, and worth a proof."""
+    return (
+        e.distance is not None
+        and e.survey is not None
+        and e.survey.distance is None
+        and e.features.get("route") != "local"
+        and (e.features.get("control") == "reset" or e.features.get("ping") == "answered")
+        and (_refused(p, e) or _unanswered(p, e))
+    )
+
+
+def _distance_wrong(p: Prober, e: Evidence) -> bool:
+    """The probe with the guessed TTL did not reach: the ways there and back differ in length."""
+    sent = p._taken.get("distance")
+    return sent is not None and e.survey is not None and e.survey.distance is None and e.now_ns - sent >= e.patience_ns
+
+
+def _long_path(p: Prober, e: Evidence) -> bool:
+    return (
+        (_unanswered(p, e) or p.asked("walk"))
+        and e.survey is not None
+        and max(e.survey.routers, default=0) >= WALK_BATCH - 1
+        and e.distance is None
+    )
+
+
+# The ladder. Order matters only for what is sent in one go; `after_s` counts from the first SYN.
+STEPS: tuple[Step, ...] = (
+    Step("connect", 0.0, lambda p, e: True, _first_connect),
+    Step("around", 1.0, lambda p, e: e.features.get("own_syn") == "absent", _marked_syn),
+    Step("compare", 0.0, lambda p, e: e.features.get("answer") == "reset", _compare),
+    Step("control", 0.0, lambda p, e: _refused(p, e) and e.features.get("answer") != "reset", _control),
+    Step("another-source", 0.0, lambda p, e: e.features.get("answer") == "challenge", _marked_syn),
+    Step("elsewhere", 0.0, lambda p, e: _wants_elsewhere(p, e) and not _unanswered(p, e), _elsewhere),
+    Step("distance", 0.0, _host_known, _distance),
+    Step("distance-again", 0.0, _distance_wrong, _distance_again),
+    Step("walk-reset", 0.0, _reset_in_doubt, _walk_reset),
+    Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
+    Step("twin", 1.1, _mixed, _twin),
+    Step("repeat", 0.35, _unanswered, _marked_syn),
+    Step("alive", 0.35, _unanswered, _control),
+    Step("elsewhere-silent", 0.4, lambda p, e: _wants_elsewhere(p, e) and _unanswered(p, e), _elsewhere),
+    Step("fragments", 0.5, lambda p, e: p.plan.patient and _unanswered(p, e), _fragments),
+    Step("quad", 0.6, _unanswered, _quad),
+    Step("walk", 0.8, _unanswered, _walk_port),
+    Step("walk-control", 1.1, _unanswered, _walk_control),
+    Step("half-open", 1.5, _unanswered, _half_open),
+    Step("quad-again", 1.9, _unanswered, _quad_again),
+    Step("walk-ping", 2.0, lambda p, e: _unanswered(p, e) and e.features.get("control") != "reset", _walk_ping),
+    Step("walk-again", 2.2, _unanswered, _walk_again),
+    Step("walk-on", 2.3, _long_path, _walk_on),
+    Step("control-again", 2.4, lambda p, e: _unanswered(p, e) and e.features.get("control") == "silent", _control),
+    Step("bare", 2.6, _unanswered, _bare),
+    Step("fragments-again", 2.8, lambda p, e: p.plan.patient and _unanswered(p, e), _fragments),
+    Step("impossible", 0.0, _doubtful_proxy, _impossible),
+    Step("walk-proxy", 0.0, _doubtful_proxy, _walk_proxy),
+    Step("small-mss", 0.0, lambda p, e: e.features.get("kex") == "stalled", _small_mss),
+    Step("elsewhere-talk", 0.0, lambda p, e: _wants_elsewhere(p, e) and bool(set(e.open_ports) & set(ELSEWHERE_PORTS)), _elsewhere_talk),
+)
+
+# Without privilege there are only connections; the walk is made with their TTL.
+CONNECT_STEPS: tuple[Step, ...] = (
+    Step("connect", 0.0, lambda p, e: True, _first_connect),
+    Step("control", 0.0, _refused, _control_connects),
+    Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
+    Step("alive", 0.5, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _control_connects),
+    Step("walk", 0.8, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_port),
+    Step("walk-control", 2.0, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_control),
+    Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_again),
+)

@@ -1,0 +1,260 @@
+"""The driver of a live scan: joins a wire with the core, for many targets at once.
+
+House rules of this file:
+1. Nothing is decided here: probers say what to send, rules say what it means.
+2. What was known is never lost: an interrupt, a full disk or a link that goes down ends in verdicts all the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from netprobe.errors import CaptureWriteError
+from netprobe.evidence import Evidence
+from netprobe.model import Fact, Mode, Record, ResolvedFact, RouteFact, SettledFact, TargetFact, Verdict
+from netprobe.options import ScanOptions
+from netprobe.prober import Plan, Prober
+from netprobe.report import CaptureStatus, Report
+from netprobe.targets import Target, expectation, ports_of
+from netprobe.verdict import diagnose
+from netprobe.watch import Watch
+from netprobe.wire import Wire, privilege
+from netprobe.wire.connect import ConnectWire
+from netprobe.wire.writer import CaptureWriter
+
+if TYPE_CHECKING:
+    from netprobe.wire.live import LiveWire
+
+SomeFact = TypeVar("SomeFact", bound=Fact)
+SECOND = 1_000_000_000
+# So many targets are probed at the same time; the others wait for one to settle.
+AT_ONCE = 64
+# Looking for SSH elsewhere sends to six more ports: for a few targets a help, for many a port scan.
+ELSEWHERE_TARGETS = 4
+
+
+def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
+    """Scan with the best wire that this user may open. Raises CannotMeasure when there is none."""
+    wire = open_wire(options, notice)
+    return Scan(wire, options, on_verdict, notice).run()
+
+
+def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
+    """Sockets first, then the privileges go, then everything else."""
+    capturing = not options.force_connect and privilege.can_capture()
+    if not capturing and not options.force_connect:
+        notice(
+            "Without root no packets are captured or crafted: who wrote a reset, and whether a SYN left this machine, can't be "
+            f"told. For the whole answer: {privilege.how_to_gain()}"
+        )
+    writer = None
+    if options.write is not None:
+        writer = CaptureWriter(privilege.open_output(options.write), str(options.write), about="netprobe scan")
+    if not capturing:
+        return ConnectWire(writer=writer, device=options.interface)
+    from netprobe.wire.live import LiveWire
+
+    wire = LiveWire(writer=writer, device=options.interface, rate=options.rate)
+    if not privilege.imports_after_drop():
+        preload(wire)
+    privilege.drop()
+    return wire
+
+
+def preload(wire: LiveWire) -> None:
+    """Import now what would be imported late: the user we become may not read where Python lies."""
+    import codecs
+
+    import dns.resolver
+    import tabulate
+
+    import netprobe.report.json
+    import netprobe.report.table
+
+    for encoding in ("ascii", "latin-1", "idna"):
+        codecs.lookup(encoding)
+    wire.preload()
+
+
+@dataclass(slots=True)
+class Job:
+    """One address and port under observation."""
+
+    fact: TargetFact
+    prober: Prober
+    due_ns: int = 0
+
+
+class Scan:
+    """One run over a wire that is already open."""
+
+    def __init__(self, wire: Wire, options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> None:
+        self._wire = wire
+        self._options = options
+        self._on_verdict = on_verdict
+        self._notice = notice
+        self._watch = Watch()
+        self._secret = secrets.token_bytes(16)
+        self._ids: Iterator[int] = itertools.count(1)
+        self._waiting: deque[tuple[Target, str | None, int]] = deque()
+        self._jobs: list[Job] = []
+        self._verdicts: list[Verdict] = []
+        self._failure: str | None = None
+        few = len(options.targets) <= ELSEWHERE_TARGETS
+        self._plan = Plan(options.elsewhere and few, options.patient, options.source_port, options.identify)
+
+    # ------------------------------------------------------------------ the loop
+
+    def run(self) -> Report:
+        """Observe all targets until each has its verdict, or until interrupted."""
+        started = self._wire.now_ns()
+        interrupted = False
+        names = {target: target.host for target in self._options.targets if not target.is_address}
+        pool = ThreadPoolExecutor(max_workers=min(16, len(names))) if names else None
+        try:
+            asked: dict[Future[ResolvedFact], Target] = {}
+            for target in self._options.targets:
+                if target.is_address:
+                    self._enqueue(target, str(target.host))
+                elif pool is not None:
+                    future = pool.submit(self._wire.resolve, target.host, self._options.families)
+                    future.add_done_callback(lambda _: self._wire.wake())
+                    asked[future] = target
+            self._loop(asked)
+        except KeyboardInterrupt:
+            interrupted = True
+            self._give_up()
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=False, cancel_futures=True)
+            self._close()
+        return Report(
+            command="scan",
+            started_ns=started,
+            finished_ns=self._wire.now_ns(),
+            mode=self._wire.mode,
+            verdicts=tuple(self._verdicts),
+            capture=CaptureStatus(
+                packets=self._watch.packets, dropped=self._watch.dropped, unsolicited=self._watch.unsolicited
+            ),
+            interrupted=interrupted,
+            failure=self._failure,
+        )
+
+    def _loop(self, asked: dict[Future[ResolvedFact], Target]) -> None:
+        while asked or self._waiting or self._jobs:
+            for future in [f for f in asked if f.done()]:
+                self._resolved(asked.pop(future), future.result())
+            while self._waiting and len(self._jobs) < AT_ONCE:
+                self._start(*self._waiting.popleft())
+            if not self._jobs and not asked:
+                continue
+            now = self._wire.now_ns()
+            deadline = min((job.due_ns for job in self._jobs), default=now + SECOND)
+            records = self._receive(deadline if not asked else min(deadline, now + SECOND))
+            about = self._watch.receive(records) if records else set()
+            now = self._wire.now_ns()
+            for job in list(self._jobs):
+                if about is None or job.fact.address in about or job.due_ns <= now:
+                    self._advance(job)
+
+    def _receive(self, deadline_ns: int) -> list[Record]:
+        try:
+            return self._wire.receive(deadline_ns)
+        except CaptureWriteError as error:
+            self._fail(error)
+            return []
+
+    def _fail(self, error: CaptureWriteError) -> None:
+        if self._failure is None:
+            self._failure = str(error)
+            self._notice(str(error))
+
+    def _close(self) -> None:
+        try:
+            self._wire.close()
+        except CaptureWriteError as error:
+            self._fail(error)
+
+    # ------------------------------------------------------------------ targets
+
+    def _enqueue(self, target: Target, address: str | None) -> None:
+        for port in ports_of(target, self._options.ports):
+            self._waiting.append((target, address, port))
+
+    def _resolved(self, target: Target, fact: ResolvedFact) -> None:
+        """Every address of a name, in both families, gets a verdict of its own."""
+        self._announce(fact)
+        addresses = [a for a in fact.addresses if not self._excluded(a)]
+        for address in addresses:
+            self._enqueue(target, address)
+        if len(addresses) < len(fact.addresses):
+            self._notice(f"{target.host}: addresses on the exclude list were left out")
+        if fact.outcome != "ok" or not fact.addresses:
+            self._enqueue(target, None)
+
+    def _excluded(self, address: str) -> bool:
+        one = ipaddress.ip_address(address.partition("%")[0])
+        return any(one.version == network.version and one in network for network in self._options.exclude)
+
+    def _start(self, target: Target, address: str | None, port: int) -> None:
+        """Begin to look at one address and port."""
+        fact = self._announce(
+            TargetFact(
+                target=target.text if address is not None else target.host,
+                address=address,
+                port=port,
+                expect=expectation(port, target, self._options.expect),
+                mode=self._wire.mode,
+                patient=self._options.patient,
+                banner_wait_ns=int(self._options.banner_wait_s * SECOND),
+            )
+        )
+        if address is None:
+            self._settle(fact, complete=True)
+            return
+        route = self._announce(self._wire.route(address))
+        if route.outcome not in ("ok", "local"):
+            self._settle(fact, complete=True)
+            return
+        job = Job(fact, Prober(fact, route, self._plan, self._secret, self._ids))
+        self._jobs.append(job)
+        self._advance(job)
+
+    def _advance(self, job: Job) -> None:
+        """Let a target's prober look at what is known, and do what it asks for."""
+        e = self._watch.evidence(job.fact, self._wire.now_ns())
+        for command in job.prober.advance(e):
+            self._wire.perform(command)
+        if job.prober.done:
+            self._jobs.remove(job)
+            self._settle(job.fact, complete=True)
+        else:
+            job.due_ns = job.prober.deadline_ns or e.now_ns + SECOND
+
+    def _give_up(self) -> None:
+        """Interrupted: whatever is known becomes a verdict."""
+        for job in self._jobs:
+            self._settle(job.fact, complete=False)
+        self._jobs.clear()
+
+    def _settle(self, fact: TargetFact, complete: bool) -> None:
+        settled = self._announce(SettledFact(target=fact.target, address=fact.address, port=fact.port, complete=complete))
+        e = self._watch.evidence(fact, settled.time_ns)
+        verdict = diagnose(e)
+        self._verdicts.append(verdict)
+        for citation in verdict.evidence:
+            self._wire.comment(citation.frame, f"{verdict.rule} {verdict.cause} ({verdict.certainty}): {citation.what}")
+        self._on_verdict(verdict)
+
+    def _announce(self, fact: SomeFact) -> SomeFact:
+        numbered = self._wire.announce(fact)
+        self._watch.receive([numbered])
+        return numbered
