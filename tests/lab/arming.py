@@ -32,10 +32,12 @@ def stale_connections(lab: Lab, scenario: Scenario, clients: Sequence[str], fami
 
 def _forget(source: str, server: str, port: int, family: int) -> None:
     kind = socket.AF_INET if family == V4 else socket.AF_INET6
-    for _ in range(3):  # an older stale entry answers the first SYN with a challenge ACK, our kernel resets it, then it goes
+    for _ in range(
+        3
+    ):  # an older stale entry answers the first SYN with a challenge ACK, our kernel resets it, then it goes
         with socket.socket(kind, socket.SOCK_STREAM) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.settimeout(3)
+            sock.settimeout(2)
             sock.bind((source, STALE_PORT))
             with suppress(OSError):
                 sock.connect((server, port))

@@ -1,7 +1,9 @@
-"""Checks that the wire shows in each scenario what the table says, with packets and sockets of its own and nothing of netprobe.
+"""Checks that the wire shows in each scenario what the table says, with packets and sockets of its own and nothing of
+netprobe.
 
 House rules of this file:
-1. One kernel-shaped SYN (TOS 0x48) by a raw socket, then one plain connect() that says an identification, from the same client.
+1. One kernel-shaped SYN (TOS 0x48) by a raw socket, then one plain connect() that says an identification, from the
+   same client.
 2. The limits of ICMP are those of a stock kernel, so each client checks one scenario at a time.
 """
 
@@ -50,7 +52,9 @@ def _listening() -> Iterator[socket.socket]:
         yield sock
 
 
-def _watch(sock: socket.socket, seen: Seen, local: tuple[str, int], remote: tuple[str, int], began: float, until: float) -> None:
+def _watch(
+    sock: socket.socket, seen: Seen, local: tuple[str, int], remote: tuple[str, int], began: float, until: float
+) -> None:
     """Collect what belongs to our four-tuple until an answer has come (and a moment longer), or the time is over."""
     while (rest := until - time.monotonic()) > 0:
         if not select.select([sock], [], [], rest)[0]:

@@ -1,6 +1,7 @@
 """A tiny name server: what it knows, NXDOMAIN for the rest, and three names that go wrong on purpose.
 
-servfail.* is answered with SERVFAIL, refused.* with REFUSED, silent.* not at all, empty.* exists without an address (RFC 1035).
+servfail.* is answered with SERVFAIL, refused.* with REFUSED, silent.* not at all, empty.* exists without an address
+(RFC 1035).
 """
 
 from __future__ import annotations

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 TCP, ICMP, ICMPV6 = 6, 1, 58
 LETTERS = ((SYN, "S"), (FIN, "F"), (RST, "R"), (PSH, "P"), (ACK, "A"))
-KERNEL_OPTIONS = bytes.fromhex("020405b4 0402 080a 0000000100000000 01 030307")  # MSS 1460, SACK, timestamps, NOP, wscale 7
+KERNEL_OPTIONS = bytes.fromhex(
+    "020405b4 0402 080a 0000000100000000 01 030307"
+)  # MSS 1460, SACK, timestamps, NOP, wscale 7
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """An IP packet with TCP, or an ICMP error quoting one (then `icmp` is set, and ports, seq are those of the quote)."""
+    """An IP packet with TCP, or an ICMP error quoting one (then `icmp` is set, and ports, seq are those of the
+    quote)."""
 
     version: int
     source: str
@@ -75,7 +78,9 @@ def tcp(
 ) -> bytes:  # fmt: skip
     """An IP packet with a TCP segment without data."""
     words = 5 + len(options) // 4
-    head = struct.pack("!HHIIBBHHH", source[1], destination[1], seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, words << 4, flags, window, 0, 0)
+    head = struct.pack(
+        "!HHIIBBHHH", source[1], destination[1], seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, words << 4, flags, window, 0, 0
+    )
     return ip(source[0], destination[0], TCP, summed(source[0], destination[0], TCP, head + options, 16), ttl, tos)
 
 

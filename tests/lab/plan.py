@@ -65,7 +65,8 @@ class Node:
 
 
 def ruleset(node: Node) -> str:
-    """The nftables text of a node, only with chains that hold something. `dup` exists in ip and ip6 tables only (nft(8))."""
+    """The nftables text of a node, only with chains that hold something. `dup` exists in ip and ip6 tables only
+    (nft(8))."""
     chains: dict[tuple[str, str], list[str]] = {}
     for rule, words in node.rules:
         for family in (V4, V6):
@@ -119,7 +120,8 @@ class Plan:
 
     @staticmethod
     def number(scenario: Scenario) -> int:
-        """The last octet of a scenario's address: its place in the whole table, so that it doesn't depend on the choice."""
+        """The last octet of a scenario's address: its place in the whole table, so that it doesn't depend on the
+        choice."""
         return 10 + SCENARIOS.index(scenario)
 
     def address(self, scenario: Scenario, family: int) -> str:
@@ -171,7 +173,10 @@ class Plan:
         node = self._node(name, hop)
         node.addresses = {V4: f"192.0.2.{number}", V6: f"2001:db8:1::{number}"}
         self._link(name, "eth0", "lan1")
-        node.commands += [f"address add {node.addresses[V4]}/24 dev eth0", f"address add {node.addresses[V6]}/64 dev eth0"]
+        node.commands += [
+            f"address add {node.addresses[V4]}/24 dev eth0",
+            f"address add {node.addresses[V6]}/64 dev eth0",
+        ]
         return node
 
     def _backbone(self) -> None:
@@ -248,7 +253,9 @@ class Plan:
         node.addresses = {V4: four, V6: six}
         if scenario.initial_ttl != 64:
             node.sysctls.append(("ipv4/ip_default_ttl", str(scenario.initial_ttl)))
-            node.sysctls += [(f"ipv6/conf/{which}/hop_limit", str(scenario.initial_ttl)) for which in ("all", "default")]
+            node.sysctls += [
+                (f"ipv6/conf/{which}/hop_limit", str(scenario.initial_ttl)) for which in ("all", "default")
+            ]
         if scenario.site == "box":
             self._behind_box(scenario, node, four, six)
             return
@@ -266,8 +273,6 @@ class Plan:
         box.addresses = {V4: f"198.18.{number}.1", V6: f"2001:db8:2:{number}::1"}
         self._link(box.name, "eth0", "lan2")
         self._link(node.name, "eth0", f"{box.name}:eth1")
-        if scenario.box_mtu:
-            box.commands.append(f"link set eth0 mtu {scenario.box_mtu}")
         box.commands += [
             f"address add {box.addresses[V4]}/32 dev eth0",
             f"address add {box.addresses[V6]}/128 dev eth0",
@@ -276,6 +281,8 @@ class Plan:
             f"route add {six}/128 dev eth1",
         ]
         box.gateway("203.0.113.1", "2001:db8:2::1")
+        if scenario.box_mtu:  # last, for below 1280 it takes IPv6 away
+            box.commands.append(f"link set eth0 mtu {scenario.box_mtu}")
         node.commands += [f"address add {four}/32 dev eth0", f"address add {six}/128 dev eth0"]
         node.gateway(box.addresses[V4], "fe80::1")
         self.nodes["r2"].commands += [
@@ -291,7 +298,10 @@ class Plan:
         backend = self._node(f"{scenario.name}_backend", 4)
         backend.addresses = {V4: f"198.18.{number}.2", V6: f"2001:db8:2:{number}::2"}
         self._link(backend.name, "eth0", f"{node.name}:eth1")
-        node.commands += [f"address add 198.18.{number}.1/29 dev eth1", f"address add 2001:db8:2:{number}::1/64 dev eth1"]
+        node.commands += [
+            f"address add 198.18.{number}.1/29 dev eth1",
+            f"address add 2001:db8:2:{number}::1/64 dev eth1",
+        ]
         backend.commands += [
             f"address add {backend.addresses[V4]}/29 dev eth0",
             f"address add {backend.addresses[V6]}/64 dev eth0",
@@ -325,7 +335,7 @@ class Plan:
             for name in self._meant(scenario, route.node):
                 for family in scenario.families:
                     text = route.text if family == V4 or route.text6 is None else route.text6
-                    self.nodes[name].commands.append(f"route add {text.format(**words[family])}")
+                    self.nodes[name].commands.append(f"route {route.verb} {text.format(**words[family])}")
 
     def _meant(self, scenario: Scenario, role: str) -> Iterable[str]:
         return self.clients if role == "client" else (self.node_of(scenario, role),)

@@ -1,4 +1,5 @@
-"""Answers that no stock kernel can be brought to give: written by hand on packet sockets, from a server or from the wire.
+"""Answers that no stock kernel can be brought to give: written by hand on packet sockets, from a server or from the
+wire.
 
 House rules of this file:
 1. A responder answers a SYN to its addresses and port, and nothing else.
@@ -43,7 +44,9 @@ class Heard:
     def reply(self, flags: int, seq: int, ack: int, ttl: int = 64, window: int = 0) -> bytes:
         """A segment from the host to the client."""
         options = KERNEL_OPTIONS if flags == SYN | ACK else b""
-        return tcp(self.host, self.client, flags, seq, ack, window=window, options=options, ttl=ttl, tos=self.syn.tos & 0xFC)
+        return tcp(
+            self.host, self.client, flags, seq, ack, window=window, options=options, ttl=ttl, tos=self.syn.tos & 0xFC
+        )
 
 
 def rst_wrong_ack(heard: Heard) -> Iterator[bytes]:
@@ -62,7 +65,8 @@ def syn_for_syn(heard: Heard) -> Iterator[bytes]:
 
 
 def rst_of_box(heard: Heard) -> Iterator[bytes]:
-    """A well-formed reset in the host's name, from a box in the path; the SYN itself goes on to the host (see `start`)."""
+    """A well-formed reset in the host's name, from a box in the path; the SYN itself goes on to the host (see
+    `start`)."""
     yield heard.reply(RST | ACK, 0, heard.syn.seq + 1, ttl=int(heard.options.get("ttl", 64)))
 
 
@@ -75,7 +79,10 @@ def forgeries(heard: Heard) -> Iterator[bytes]:
         yield heard.reply(RST | ACK, 0, seq + 0x20000000 + index)
         yield heard.reply(SYN | ACK, OTHER_ISS + index, seq + 2 + index, window=64240)
         port_at = 40 if v6 else (heard.data[0] & 15) * 4
-        for port, number in ((heard.syn.sport, seq + 0x20000000 + index), ((heard.syn.sport + 1 + index) & 0xFFFF, seq)):
+        for port, number in (
+            (heard.syn.sport, seq + 0x20000000 + index),
+            ((heard.syn.sport + 1 + index) & 0xFFFF, seq),
+        ):
             inner = struct.pack("!HHI", port, heard.syn.dport, number & 0xFFFFFFFF)
             quote = heard.data[:port_at] + inner + heard.data[port_at + 8 : port_at + 20]
             yield icmp_error(routers[1 if v6 else 0], heard.syn.source, (1, 1) if v6 else (3, 13), quote)
@@ -93,8 +100,11 @@ def open_socket(port: int) -> socket.socket:
     return sock
 
 
-def start(loop: asyncio.AbstractEventLoop, sock: socket.socket, kind: str, port: int, options: Mapping[str, Any]) -> None:
-    """Answer SYNs to `options["addresses"]` and `port` that `sock` hears; `options["onward"]` is where they go on then."""
+def start(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, kind: str, port: int, options: Mapping[str, Any]
+) -> None:
+    """Answer SYNs to `options["addresses"]` and `port` that `sock` hears; `options["onward"]` is where they go on
+    then."""
     write = RESPONDERS[kind]
     addresses = set(options["addresses"])
     onward = options.get("onward")  # the SYN was held back for us (a bridge rule): let it go after our answer

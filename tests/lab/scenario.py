@@ -2,9 +2,11 @@
 
 House rules of this file:
 1. Frozen dataclasses only; how they are brought about is in topology.py, the scenarios themselves in scenarios.py.
-2. Node names: `target` is the scenario's own server, `box` the router before it, `backend` what it forwards to, `twin` a
+2. Node names: `target` is the scenario's own server, `box` the router before it, `backend` what it forwards to,
+   `twin` a
    second machine with its address, `client` whoever scans; any other name is a node of the lab (r1, r2 ...).
-3. In texts, `{target}` `{backend}` `{box}` `{twin}` `{ids}` stand for addresses of the family at hand, `{nobody}` for one
+3. In texts, `{target}` `{backend}` `{box}` `{twin}` `{ids}` stand for addresses of the family at hand, `{nobody}` for
+   one
    beside the backend that no machine has, `{plen}` for 32 or 128.
 """
 
@@ -17,7 +19,8 @@ V4, V6 = 4, 6
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One nftables rule. `hook`: raw (prerouting before everything), prenat, prenat_all (after it), input, forward, output,
+    """One nftables rule. `hook`: raw (prerouting before everything), prenat, prenat_all (after it), input, forward,
+    output,
     copy (forward, where `dup` is allowed), bridge (forward of a switch), or iptables: then `text` is a command line for
     iptables and ip6tables alike, and `key` is not used.
 
@@ -33,11 +36,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One `ip route add` on a node, e.g. `unreachable {target}/{plen}`."""
+    """One `ip route add` (or another verb) on a node, e.g. `unreachable {target}/{plen}`."""
 
     node: str
     text: str
     text6: str | None = None
+    verb: str = "add"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An origin as the verdict should have it: a node (address and hop follow from it), or a pair of nodes that bound it
+    """An origin as the verdict should have it: a node (address and hop follow from it), or a pair of nodes that bound
+    it
     (None where nothing beyond can be known), or with neither only the kind."""
 
     kind: str
@@ -66,8 +71,10 @@ class Wire:
 
     `answer`: SA, RA, R, A, S, icmp, silent, nothing (no SYN leaves either), or a name-server's word (NXDOMAIN ...).
     `tos` is that of the RST or ICMP error (None: not looked at). `codes` are the ICMP (type, code) for each family.
-    `after_s` is the least delay of the answer. `hop` is where an answer's TTL says it comes from, counted from the client,
-    where that isn't the sender's place (0: not looked at). `connect` is the errno name of a plain connect() ("" for success, None: not tried).
+    `after_s` is the least delay of the answer. `hop` is where an answer's TTL says it comes from, counted from the
+    client,
+    where that isn't the sender's place (0: not looked at). `connect` is the errno name of a plain connect() ("" for
+    success, None: not tried).
     `hears` is a regular expression for what an open connection says to a client that sends its identification;
     FIN, RST and SILENCE stand for themselves."""
 
@@ -91,8 +98,10 @@ class Scenario:
     certainty   the best honest one; `allowed` are all acceptable ones (the best is always among them)
     alternatives  causes that must be named where the verdict is less than certain
     origin      acceptable places (any of them); empty: not checked
-    site        lan: a server behind r2 (hop 3); box: one hop further, behind a box of its own; nat: a host behind r2 that
-                forwards to a backend; twin: a server, and a second machine with the same address; none: an address without
+    site        lan: a server behind r2 (hop 3); box: one hop further, behind a box of its own; nat: a host behind r2
+    that
+                forwards to a backend; twin: a server, and a second machine with the same address; none: an address
+                without
                 a machine; name: only a name to look up
     clients     which client nodes may scan it: any of the identical ones, or this one
     arm         what must be done anew before each scan (limit, four-tuple); Lab.prepare does it
@@ -128,7 +137,9 @@ class Scenario:
     real: bool = True
     unreal_because: str = ""
     server_side: bool = False
-    verdicts: tuple[str, ...] = field(default=())  # a name with several addresses: the scenarios whose verdicts it gives
+    verdicts: tuple[str, ...] = field(
+        default=()
+    )  # a name with several addresses: the scenarios whose verdicts it gives
 
     @property
     def causes(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Small real servers, all in one process: each listens in the namespace of its node.
 
-`python -m tests.lab.services` reads one line of JSON, a list of {netns, kind, port, options}, prints `ready` when everything
+`python -m tests.lab.services` reads one line of JSON, a list of {netns, kind, port, options}, prints `ready` when
+everything
 listens, and serves until its standard input ends. So it can't outlive the lab that started it.
 
 House rules of this file:
@@ -158,7 +159,9 @@ def _keep(task: asyncio.Task[Any]) -> None:
     task.add_done_callback(_tasks.discard)
 
 
-async def _served(handler: Handler, options: Options, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _served(
+    handler: Handler, options: Options, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     try:
         await handler(reader, writer, options)
     except (OSError, ConnectionError):
@@ -195,11 +198,12 @@ def full_queue(port: int) -> list[socket.socket]:
 
 
 OPENERS: dict[str, Callable[[int], socket.socket]] = {"dns": dns.open_socket}
-OPENERS.update({kind: responders.open_socket for kind in responders.RESPONDERS})
+OPENERS.update(dict.fromkeys(responders.RESPONDERS, responders.open_socket))
 
 
 async def start(wanted: list[dict[str, Any]]) -> list[object]:
-    """Start every server; returns what must be kept alive. Sockets are made in their namespace, everything else at home."""
+    """Start every server; returns what must be kept alive. Sockets are made in their namespace, everything else at
+    home."""
     kept: list[object] = []
     for item in wanted:
         kind, port, options = item["kind"], int(item["port"]), item["options"]

@@ -1,6 +1,7 @@
 """The real sshd, with a key and a configuration of its own, in a node of the lab.
 
-Runs with a private /run (ip-netns(8) gives each process its own mounts), so that /run/sshd is neither needed nor touched
+Runs with a private /run (ip-netns(8) gives each process its own mounts), so that /run/sshd is neither needed nor
+touched
 on the machine itself.
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 from tests.lab import netns
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/sbin:/usr/bin:/usr/local/sbin") or "/usr/sbin/sshd"
-PRIVATE_RUN = "mount -t tmpfs -o mode=755 lab /run && mkdir -m 755 /run/sshd && exec \"$@\""
+PRIVATE_RUN = 'mount -t tmpfs -o mode=755 lab /run && mkdir -m 755 /run/sshd && exec "$@"'
 LISTEN = "0A"  # the state in /proc/net/tcp (include/net/tcp_states.h)
 
 
@@ -39,13 +40,18 @@ def every(what: str) -> str:
 def listening(name: str, port: int) -> bool:
     """Whether something listens on a TCP port in a namespace."""
     with netns.entered(name):
-        lines = [line for table in ("tcp", "tcp6") for line in Path("/proc/thread-self/net", table).read_text().splitlines()[1:]]
+        lines = [
+            line
+            for table in ("tcp", "tcp6")
+            for line in Path("/proc/thread-self/net", table).read_text().splitlines()[1:]
+        ]
     fields = (line.split() for line in lines)
     return any(field[1].endswith(f":{port:04X}") and field[3] == LISTEN for field in fields)
 
 
 class Sshd:
-    """One sshd. Options: `config` (more lines), `stop` (SIGSTOP once it listens), `big_kexinit` (every algorithm offered)."""
+    """One sshd. Options: `config` (more lines), `stop` (SIGSTOP once it listens), `big_kexinit` (every algorithm
+    offered)."""
 
     def __init__(self, name: str, port: int, options: Mapping[str, object], folder: Path) -> None:
         self.name, self.port, self.options, self.folder = name, port, options, folder
@@ -81,5 +87,7 @@ class Sshd:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise netns.LabError(f"sshd in {self.name} did not start (exit {self.process.poll()})")
             time.sleep(0.01)
+        if self.options.get("lose_rundir"):
+            (Path("/proc", str(self.process.pid), "root/run/sshd")).rmdir()  # its own /run, see PRIVATE_RUN
         if self.options.get("stop"):
             os.kill(self.process.pid, signal.SIGSTOP)

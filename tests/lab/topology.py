@@ -1,7 +1,8 @@
 """`Lab`: builds the planned network, starts its servers, and takes all of it away again, whatever happens.
 
 House rules of this file:
-1. What was made is unmade: on leaving the context, on an exception, on SIGINT, SIGTERM and SIGHUP; what a killed run left is
+1. What was made is unmade: on leaving the context, on an exception, on SIGINT, SIGTERM and SIGHUP; what a killed run
+   left is
    swept by the next one.
 2. Nothing is shared between two labs: each has its own prefix.
 """
@@ -101,7 +102,9 @@ class Lab:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -155,7 +158,8 @@ class Lab:
         for node in nodes:
             netns.sysctl(self.namespace(node.name), _sysctls(node))
         netns.ip_batch(
-            f"link add name {device} netns {self.namespace(one)} type veth peer name {port} netns {self.namespace(other)}"
+            f"link add name {device} netns {self.namespace(one)} type veth "
+            f"peer name {port} netns {self.namespace(other)}"
             for one, device, other, port in self.plan.links
         )
         devices: dict[str, list[str]] = {node.name: [] for node in nodes}
@@ -167,7 +171,9 @@ class Lab:
         for name in (*self.clients, *(name for name in self.plan.nodes if name.startswith("c_"))):
             folder = netns.OVERLAY / self.namespace(name)
             folder.mkdir(parents=True)
-            (folder / "resolv.conf").write_text(f"nameserver {self.node_address('dns', V4)}\noptions timeout:1 attempts:2\n")
+            (folder / "resolv.conf").write_text(
+                f"nameserver {self.node_address('dns', V4)}\noptions timeout:1 attempts:2\n"
+            )
         self._start_servers()
         for scenario in self.scenarios:
             self.prepare(scenario)
@@ -205,7 +211,9 @@ class Lab:
                     continue
                 options = {key: self._filled(scenario, value) for key, value in serve.options}
                 options.update(forged=self.forged, addresses=[self.address(scenario, f) for f in scenario.families])
-                wanted.append({"netns": self.namespace(node), "kind": serve.kind, "port": serve.port, "options": options})
+                wanted.append(
+                    {"netns": self.namespace(node), "kind": serve.kind, "port": serve.port, "options": options}
+                )
         for sshd in sshds:
             self._processes.append(sshd.start())
         services = subprocess.Popen(
@@ -214,7 +222,8 @@ class Lab:
         )  # fmt: skip
         self._services = services
         self._processes.append(services)
-        assert services.stdin and services.stdout
+        assert services.stdin is not None
+        assert services.stdout is not None
         services.stdin.write(json.dumps(wanted) + "\n")
         services.stdin.flush()
         said = services.stdout.readline().strip()
@@ -240,7 +249,9 @@ class Lab:
         zone = {}
         for scenario in self.scenarios:
             if scenario.site != "name":
-                zone[f"{scenario.name}.{ZONE}".replace("_", "-")] = [self.address(scenario, f) for f in scenario.families]
+                zone[f"{scenario.name}.{ZONE}".replace("_", "-")] = [
+                    self.address(scenario, f) for f in scenario.families
+                ]
         for scenario in self.scenarios:
             if scenario.site == "name" and scenario.host and scenario.verdicts:
                 known = {other.name: other for other in self.scenarios}
@@ -304,7 +315,8 @@ class Lab:
         return scenario.client or self.clients[turn % len(self.clients)]
 
     def prepare(self, scenario: Scenario | str, client: str | None = None, families: Sequence[int] = (V4, V6)) -> None:
-        """Bring a scenario into its first state again, where being scanned changes it. To be called before each scan."""
+        """Bring a scenario into its first state again, where being scanned changes it. To be called before each
+        scan."""
         found = self.scenario(scenario) if isinstance(scenario, str) else scenario
         if found.arm:
             arming.ARMS[found.arm](self, found, [client] if client else list(self.clients), families)
@@ -315,7 +327,8 @@ class Lab:
 
     def exec(self, node: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
         """Run a command on a node and wait for it (subprocess.run's options)."""
-        return subprocess.run(self.command(node, argv), **{"check": False, **options})
+        options.setdefault("check", False)
+        return subprocess.run(self.command(node, argv), **options)  # noqa: PLW1510 - it is among the options
 
     def popen(self, node: str, argv: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
         """Start a command on a node; it is ended with the lab (subprocess.Popen's options)."""
