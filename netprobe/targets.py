@@ -76,7 +76,10 @@ def expand(
     pairs = 0
     for text in texts:
         count, block = parse(text, zone=zone)
-        first = next(block)
+        _check_pairs(pairs + count, consent)  # before the block is walked: it may be most of the internet
+        first = next(block, None)
+        if first is None:
+            raise UsageError(f"{text}: no address in it is ever probed", "name the addresses of hosts")
         _check_family(first, families)
         pairs += count * len(ports_of(first, ports))
         _check_pairs(pairs, consent)

@@ -76,8 +76,8 @@ def scan(
     ] = None,
     banner_wait: Annotated[
         float, typer.Option("--banner-wait", metavar="SECONDS", help="How long to wait for a server's first words.")
-    ] = 10.0,
-    rate: Annotated[float, typer.Option("--rate", metavar="N", help="At most this many packets a second.")] = 100.0,
+    ] = 12.0,
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help="At most this many packets a second.")] = 500.0,
     connect: Annotated[bool, typer.Option("--connect", help="Ordinary connections only, as without root.")] = False,
     exclude: Annotated[
         list[str] | None,

@@ -1,0 +1,63 @@
+"""netprobe with a driver that gives set verdicts and touches no network; run as a program it is the whole command.
+
+The environment says what it does: NETPROBE_FAKE is a list of words out of up, closed, hostile, many, sleep, raise,
+refuse, late (sleeps until interrupted, then gives what it has).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+
+import netprobe
+from netprobe.errors import CannotMeasure
+from netprobe.model import Verdict
+from netprobe.options import ScanOptions
+from netprobe.report import Report
+from tests.samples import a_hostile_verdict, a_report, a_verdict, an_up_verdict
+
+seen: list[ScanOptions] = []
+
+
+def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
+    """What netprobe.scan.run does, without a network."""
+    seen.append(options)
+    words = os.environ.get("NETPROBE_FAKE", "up").split()
+    if "refuse" in words:
+        raise CannotMeasure("no such interface: eth9", "name one that `ip link` shows")
+    if "raise" in words:
+        raise RuntimeError("\x1b[31mdeep inside")
+    verdicts = [an_up_verdict()] * ("up" in words) + [a_verdict()] * ("closed" in words)
+    verdicts += [a_hostile_verdict()] * ("hostile" in words) + [a_verdict()] * 20_000 * ("many" in words)
+    notice("as an ordinary user")
+    for verdict in verdicts:
+        on_verdict(verdict)
+    try:
+        if "late" in words or "sleep" in words:
+            print("ready", file=sys.stderr, flush=True)
+            time.sleep(30)
+    except KeyboardInterrupt:
+        if "late" in words:
+            return a_report(*verdicts, interrupted=True)
+        raise
+    return a_report(*verdicts)
+
+
+def module() -> ModuleType:
+    """A stand-in for netprobe.scan."""
+    fake = ModuleType("netprobe.scan")
+    fake.run = run  # type: ignore[attr-defined]
+    return fake
+
+
+if __name__ == "__main__":
+    fake = module()
+    sys.modules["netprobe.scan"] = fake
+    netprobe.scan = fake  # type: ignore[attr-defined,assignment,unused-ignore]
+    from netprobe.__main__ import main
+
+    sys.argv[0] = "netprobe"
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""The command line as a process: start-up, interrupts, pipes, terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FAKE = [sys.executable, "-m", "tests.fake_scan"]
+
+
+def start(
+    *arguments: str, words: str = "up", program: list[str] | None = None, **environment: str
+) -> subprocess.Popen[str]:
+    """The command with the fake driver (or another program), with pipes for both outputs."""
+    return subprocess.Popen(
+        [*(program or FAKE), *arguments],
+        cwd=ROOT,
+        env={**os.environ, "NETPROBE_FAKE": words, "TERM": "xterm", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until_ready(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    while "ready" not in (line := process.stderr.readline()):
+        assert line, "ended too early"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("form", ["--json", "--color=auto"])
+def test_an_interrupt_shows_what_is_known(number: signal.Signals, form: str) -> None:
+    process = start("scan", form, "192.0.2.1", words="up closed late")
+    wait_until_ready(process)
+    process.send_signal(number)
+    sent = time.monotonic()
+    out, err = process.communicate(timeout=10)
+    assert time.monotonic() - sent < 0.5 + 1.0  # half a second, and a second for a busy test machine
+    assert process.returncode == 130
+    assert "interrupted: this is what was known by then" in err
+    if form == "--json":
+        assert json.loads(out)["interrupted"] is True
+        assert len(json.loads(out)["verdicts"]) == 2
+    else:
+        assert "reset-by-host-firewall" in out
+
+
+def test_an_interrupt_that_the_driver_lets_through_leaves_no_traceback() -> None:
+    process = start("scan", "192.0.2.1", words="sleep")
+    wait_until_ready(process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_an_interrupt_at_any_moment_leaves_no_traceback() -> None:
+    """From the first line of ours on; before it, the interpreter itself is starting."""
+    for step in range(12):
+        process = start("scan", "192.0.2.1", words="late")
+        time.sleep(0.03 + step * 0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+        if process.returncode != -signal.SIGINT and "runpy" not in err and "site.py" not in err:
+            assert process.returncode == 130
+            assert "Traceback" not in err
+
+
+def test_the_second_interrupt_ends_it_on_the_spot() -> None:
+    program = """
+import time
+from netprobe.cli.interrupts import listen
+
+listen()
+try:
+    print("ready", flush=True)
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("once", flush=True)
+    time.sleep(30)
+"""
+    process = start(program=[sys.executable, "-c", program])
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "once\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=5) == 130
+    process.communicate()
+
+
+@pytest.mark.parametrize("form", ["--json", "--jsonl", "--quiet"])
+def test_a_closed_pipe_is_no_error(form: str) -> None:
+    process = start("scan", form, "192.0.2.1", words="many")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=20) == 1
+    assert err in {"", "netprobe: as an ordinary user\n"}
+    process.stderr.close()
+
+
+def test_a_full_disk_behind_standard_output_is_said() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*FAKE, "scan", "192.0.2.1"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert done.returncode == 3
+    assert "the result can't be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_closed_standard_streams_are_no_trouble() -> None:
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
+        command = f'"{sys.executable}" -m tests.fake_scan scan 192.0.2.1 {closed}'
+        done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_hostile_text_and_an_ascii_terminal() -> None:
+    process = start("scan", "-v", "192.0.2.1", words="hostile", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 1, err
+    assert "\x1b" not in out
+    assert out.isascii()
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """What the fake scan writes to a terminal of 80 columns."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        variables = {"NETPROBE_FAKE": "up closed", "TERM": "xterm", "COLUMNS": "80", **environment}
+        os.environ.pop("NO_COLOR", None)
+        os.environ.update(variables)
+        os.execv(sys.executable, [*FAKE, *arguments])
+    written = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        written += piece
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    return written.decode()
+
+
+def test_a_terminal_gets_colour_and_its_width() -> None:
+    text = on_a_terminal("scan", "-vv", "192.0.2.1")
+    assert "\x1b[32mopen\x1b[0m" in text
+    plain = on_a_terminal("scan", "-vv", "192.0.2.1", NO_COLOR="1").replace("\r\x1b[K", "")
+    assert "\x1b" not in plain
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"NO_COLOR": "1", "TERM": "dumb"}])
+def test_a_dumb_terminal_gets_no_escape(environment: dict[str, str]) -> None:
+    assert "\x1b" not in on_a_terminal("scan", "192.0.2.1", **environment)
+
+
+def test_a_pipe_gets_no_escape_and_full_lines() -> None:
+    out, err = start("scan", "-vv", "192.0.2.1", words="up closed").communicate(timeout=20)
+    assert "\x1b" not in out + err
+    assert max(map(len, out.splitlines())) > 120
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["scan", "--help"], ["analyze", "-h"], []])
+def test_start_up_loads_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        f"sys.argv = ['netprobe', *{arguments!r}]\n"
+        "from netprobe.__main__ import main\n"
+        "main()\n"
+        "heavy = {'scapy', 'pyshark', 'numpy', 'numba', 'tabulate', 'dns', 'asyncio', 'rich', 'asyncssh'}\n"
+        "heavy |= {'typer'} if '--version' in sys.argv else set()\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_start_up_is_quick() -> None:
+    """Generous bounds: this catches a heavy import, not a busy machine."""
+    for argument, limit_s in (("--version", 0.3), ("--help", 0.5)):
+        times = []
+        for _ in range(5):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-m", "netprobe", argument], cwd=ROOT, capture_output=True, check=True)
+            times.append(time.perf_counter() - started)
+        assert min(times) < limit_s

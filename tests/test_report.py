@@ -1,0 +1,203 @@
+"""Escaping, the table, and the exit code of a report."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netprobe.model import Certainty, Origin, OriginKind, State
+from netprobe.report import CaptureStatus, Report, by_cause, outcome
+from netprobe.report.escape import escape, excerpt
+from netprobe.report.table import render, where
+from tests.samples import HOSTILE, a_hostile_verdict, a_report, a_verdict, an_up_verdict
+
+
+def harmless(text: str) -> bool:
+    """No control but the line end, no DEL, no format character, no lone surrogate."""
+    return all(unicodedata.category(character) not in {"Cc", "Cf", "Cs"} for character in text.replace("\n", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 中", "plain é 中"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("\x07\x00\x7f\x9b\n", "\\x07\\x00\\x7f\\x9b\\x0a"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\udc80", "\\udc80"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_escape(text: str, shown: str) -> None:
+    assert escape(text) == shown
+
+
+@given(st.text())
+def test_what_is_escaped_is_harmless_and_stays_the_same(text: str) -> None:
+    once = escape(text)
+    assert harmless(once)
+    assert "\n" not in once
+    assert escape(once) == once
+
+
+def test_an_excerpt_says_what_it_left_out() -> None:
+    assert excerpt("a" * 1_000_000).endswith("a... (1,000,000 characters)")
+    assert len(excerpt("\x00" * 1_000_000)) < 1000
+
+
+@pytest.mark.parametrize("width", [None, 40, 80, 120])
+@pytest.mark.parametrize("verbosity", [-1, 0, 1, 2])
+def test_hostile_text_reaches_no_terminal(width: int | None, verbosity: int) -> None:
+    report = a_report(a_hostile_verdict(), capture=CaptureStatus(damage=(HOSTILE,)))
+    text = render(report, width=width, verbosity=verbosity)
+    assert harmless(text)
+    if width is not None:
+        assert len(text) < 20_000 or verbosity == 2
+
+
+def test_colour_is_the_only_escape_and_only_when_asked_for() -> None:
+    report = a_report(a_verdict(), an_up_verdict(target="web.example"))
+    plain, painted = render(report, width=80), render(report, width=80, colour=True)
+    assert "\x1b" not in plain
+    assert "\x1b[31mclosed\x1b[0m" in painted
+    assert "\x1b[32mopen\x1b[0m" in painted
+    for code in ("\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[2m", "\x1b[0m"):
+        painted = painted.replace(code, "")
+    assert painted == plain
+
+
+def test_the_table_has_one_line_for_each_address_and_port() -> None:
+    place = Origin(OriginKind.UNKNOWN, between=("198.51.100.2", "2001:db8::5"))
+    text = render(
+        a_report(
+            a_verdict(),
+            a_verdict(
+                target="web.example", address="2001:db8::5", state=State.FILTERED, cause="dropped", origin=place
+            ),
+            an_up_verdict(target="web.example", address="203.0.113.7"),
+            a_verdict(
+                target="gone.example",
+                address=None,
+                state=State.UNKNOWN,
+                cause="name-not-found",
+                certainty=Certainty.LIKELY,
+            ),
+        ),
+        verbosity=-1,
+    )
+    assert text == (
+        "TARGET        ADDRESS      PORT  STATE     CAUSE                   CERTAINTY  WHERE\n"
+        "203.0.113.5   203.0.113.5  22    closed    reset-by-host-firewall  certain    target, hop 3\n"
+        "web.example   2001:db8::5  22    filtered  dropped                 certain    "
+        "between 198.51.100.2 and target\n"
+        "web.example   203.0.113.7  22    open      up                      certain    -\n"
+        "gone.example  -            22    unknown   name-not-found          likely     203.0.113.5, hop 3\n"
+        "\n"
+        "4 verdicts: reset-by-host-firewall 1, dropped 1, up 1, name-not-found 1\n"
+        "42 packets captured, 0 dropped by the kernel, 1 unsolicited\n"
+    )
+
+
+def test_a_diagnosis_says_why_what_else_and_what_to_do() -> None:
+    text = render(a_report(a_verdict(), capture=CaptureStatus()))
+    assert text == (
+        "ADDRESS      PORT  STATE   CAUSE                   CERTAINTY  WHERE\n"
+        "203.0.113.5  22    closed  reset-by-host-firewall  certain    target, hop 3\n"
+        "\n"
+        "203.0.113.5 port 22: closed, reset-by-host-firewall [NP112]\n"
+        "  because   the reset carries DSCP 0 although the SYN had 18\n"
+        "            a SYN with a TCP-MD5 option was answered\n"
+        "  or it is  no-listener: other stacks do so. To settle it: look at `ss -ltn` on the server\n"
+        "  to do     on the server: `nft list ruleset`\n"
+    )
+
+
+def test_verbosity_adds_packets_then_path_and_probes() -> None:
+    one, two = (render(a_report(a_verdict()), verbosity=level) for level in (1, 2))
+    assert "  packets   frame 4, 01:53:20.123456: RST,ACK ttl 62 tos 0x00 win 0\n" in one
+    assert "hop 1" not in one
+    assert "  path      hop 1: 192.0.2.1, 0.2 ms, time-exceeded\n            hop 2: no answer\n" in two
+    assert "3 tried; from 192.0.2.2:40112; reason reset from 203.0.113.5 ttl 62; answer after 0.412 ms" in two
+
+
+def test_an_up_target_gets_one_line() -> None:
+    text = render(a_report(an_up_verdict(), capture=CaptureStatus()))
+    assert text.endswith("\n\n203.0.113.5 port 22: up, SSH-2.0-OpenSSH_9.2p1\n")
+
+
+def test_neighbours_that_say_the_same_share_their_block() -> None:
+    text = render(a_report(*(a_verdict(target=f"203.0.113.{n}", address=f"203.0.113.{n}") for n in range(1, 6))))
+    assert text.count("  because ") == 1
+    assert text.count(" port 22: closed") == 5
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_terminal_is_not_overrun(width: int) -> None:
+    long = "2001:db8:1234:5678:9abc:def0:1234:5678"
+    text = render(
+        a_report(
+            a_verdict(
+                target="a-rather-long-name.department.example.com",
+                address=long,
+                cause="forward-without-backend",
+                origin=Origin(OriginKind.UNKNOWN, between=(long, None)),
+                because=("word " * 60,),
+            )
+        ),
+        width=max(width, 80),
+        verbosity=2,
+    )
+    table, details = text.split("\n\n", 1)
+    assert max(map(len, details.splitlines())) <= max(width, 80)
+    assert max(map(len, table.splitlines())) <= max(width, 80)
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        (Origin(OriginKind.TARGET), "target"),
+        (Origin(OriginKind.TARGET, "203.0.113.5", 3), "target, hop 3"),
+        (Origin(OriginKind.TARGET, "203.0.113.9"), "203.0.113.9"),
+        (Origin(OriginKind.PATH, "198.51.100.1", 2), "198.51.100.1, hop 2"),
+        (Origin(OriginKind.PATH, None, None, ("198.51.100.1", None)), "between 198.51.100.1 and the next router"),
+        (Origin(OriginKind.PATH, None, None, ("198.51.100.1", "203.0.113.5")), "between 198.51.100.1 and target"),
+        (Origin(OriginKind.LOCAL, "192.0.2.2"), "this machine"),
+        (Origin(OriginKind.RESOLVER), "the resolver"),
+        (Origin(OriginKind.RESOLVER, "192.0.2.53"), "resolver 192.0.2.53"),
+        (Origin(OriginKind.UNKNOWN), "unknown"),
+        (Origin(OriginKind.PATH), "unknown"),
+    ],
+)
+def test_where(origin: Origin, words: str) -> None:
+    assert where(origin, "203.0.113.5") == words
+
+
+def test_an_empty_report_is_empty() -> None:
+    assert render(a_report(capture=CaptureStatus())) == ""
+
+
+def test_by_cause_counts_the_most_frequent_first() -> None:
+    report = a_report(a_verdict(), an_up_verdict(), an_up_verdict())
+    assert list(by_cause(report).items()) == [("up", 2), ("reset-by-host-firewall", 1)]
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (a_report(an_up_verdict(), an_up_verdict()), 0),
+        (a_report(an_up_verdict(), a_verdict()), 1),
+        (a_report(an_up_verdict(cause="transparent-proxy")), 1),
+        (a_report(an_up_verdict(), a_verdict(cause="name-not-found")), 3),
+        (a_report(a_verdict(cause="resolver-failure")), 3),
+        (a_report(a_verdict(cause="inconclusive")), 3),
+        (a_report(), 3),
+        (a_report(an_up_verdict(), failure="-w scan.pcapng: No space left on device"), 3),
+        (a_report(an_up_verdict(), capture=CaptureStatus(damage=("x.pcap: cut at byte 7",))), 4),
+        (a_report(a_verdict(), interrupted=True, capture=CaptureStatus(damage=("x",))), 130),
+    ],
+)
+def test_exit_codes(report: Report, code: int) -> None:
+    assert outcome.exit_code(report) == code
