@@ -74,9 +74,7 @@ def test_the_table_has_one_line_for_each_address_and_port() -> None:
     text = render(
         a_report(
             a_verdict(),
-            a_verdict(
-                target="web.example", address="2001:db8::5", state=State.FILTERED, cause="dropped", origin=place
-            ),
+            a_verdict(target="web.example", address="2001:db8::5", state=State.FILTERED, cause="dropped", origin=place),
             an_up_verdict(target="web.example", address="203.0.113.7"),
             a_verdict(
                 target="gone.example",
@@ -160,6 +158,7 @@ def test_a_terminal_is_not_overrun(width: int) -> None:
     [
         (Origin(OriginKind.TARGET), "target"),
         (Origin(OriginKind.TARGET, "203.0.113.5", 3), "target, hop 3"),
+        (Origin(OriginKind.TARGET, "203.0.113.5", 0), "target"),
         (Origin(OriginKind.TARGET, "203.0.113.9"), "203.0.113.9"),
         (Origin(OriginKind.PATH, "198.51.100.1", 2), "198.51.100.1, hop 2"),
         (Origin(OriginKind.PATH, None, None, ("198.51.100.1", None)), "between 198.51.100.1 and the next router"),
@@ -173,6 +172,14 @@ def test_a_terminal_is_not_overrun(width: int) -> None:
 )
 def test_where(origin: Origin, words: str) -> None:
     assert where(origin, "203.0.113.5") == words
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [("203.0.113.5", False), ("203.0.113.5:22", False), ("203.0.113.5:23", True), ("web.example", True)],
+)
+def test_a_target_that_is_its_address_is_shown_once(target: str, named: bool) -> None:
+    assert render(a_report(a_verdict(target=target))).startswith("TARGET") is named
 
 
 def test_an_empty_report_is_empty() -> None:

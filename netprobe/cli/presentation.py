@@ -26,6 +26,7 @@ class Presentation:
         self._verbosity = -1 if quiet else verbose
         self._color = color
         self._progress: Progress | None = None
+        self._told: set[str] = set()
 
     def progress(self, total: int) -> Progress:
         """The progress line of this run; used as a context."""
@@ -42,14 +43,15 @@ class Presentation:
             show(json.line(verdict))
 
     def notice(self, text: str) -> None:
-        """Something the user should know that is not the result."""
-        if self._verbosity >= 0:
+        """Something the user should know that is not the result; said once."""
+        if self._verbosity >= 0 and text not in self._told:
+            self._told.add(text)
             tell(text)
 
     def finish(self, report: Report) -> int:
         """Show the result, say what went wrong beside it, and give the exit code."""
         show(self._text(report))
-        if report.failure is not None:
+        if report.failure is not None and report.failure not in self._told:
             tell(report.failure)
         if report.interrupted:
             tell("interrupted: this is what was known by then")

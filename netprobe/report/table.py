@@ -59,7 +59,7 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
 
     headers = ["TARGET", "ADDRESS", "PORT", "STATE", "CAUSE", "CERTAINTY", "WHERE"]
     rows = [_row(verdict) for verdict in verdicts]
-    if all(row[0] == row[1] for row in rows):
+    if not any(_has_name(verdict) for verdict in verdicts):
         headers, rows = headers[1:], [row[1:] for row in rows]
     elif _excess(headers, rows, width) > 0:
         # Too narrow for both: the name above its address, in one column.
@@ -74,6 +74,12 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
     cells = [[paint("bold", header) for header in headers], *rows]
     text = str(tabulate(cells, tablefmt="plain", disable_numparse=True, stralign="left"))
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _has_name(verdict: Verdict) -> bool:
+    """The target says more than its address and port do."""
+    address, port = verdict.address, verdict.port
+    return verdict.target not in {address, f"{address}:{port}", f"[{address}]", f"[{address}]:{port}"}
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -105,7 +111,7 @@ def where(origin: Origin, target: str | None) -> str:
     if origin.address is None and origin.kind is not OriginKind.TARGET:
         return "unknown"
     place = "target" if origin.address in (None, target) else escape(origin.address or "")
-    return place if origin.hop is None else f"{place}, hop {origin.hop}"
+    return f"{place}, hop {origin.hop}" if origin.hop else place  # hop 0 is this machine itself
 
 
 def _end(address: str | None, target: str | None) -> str:
@@ -172,7 +178,7 @@ def _details(verdicts: Sequence[Verdict], width: int | None, verbosity: int, pai
 
 def _heading(verdict: Verdict, width: int | None, paint: Paint) -> str:
     place = f"[{verdict.address}]" if ":" in (verdict.address or "") else verdict.address or verdict.target
-    name = f"{excerpt(verdict.target, 60)} " if verdict.address and verdict.target != verdict.address else ""
+    name = f"{excerpt(verdict.target, 60)} " if verdict.address and _has_name(verdict) else ""
     told = _heading_words(verdict)
     text = f"{name}{escape(place)} port {verdict.port}: {told}"
     return paint("bold", _fold(text, width))
