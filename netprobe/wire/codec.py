@@ -1,25 +1,23 @@
 """Builds crafted probes, byte for byte, with scapy.
 
 House rules of this file:
-1. scapy is imported by the first `build` (190 ms), never by importing this file; never scapy.all, never its sockets.
+1. scapy is imported by the first `build` (0.2 s), never by importing this file; never scapy.all, never its sockets.
 2. A SYN looks as this kernel's own would: filters and servers must not tell them apart.
 3. Numbers that identify a probe (ports, seq, ack) are the prober's; only fields nobody matches are random.
+
+A scan has no 0.2 s to spend: it sends these packets from templates.py, where they lie ready-built; the tests hold both equal.
 """
 
 from __future__ import annotations
 
 import random
-import struct
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 from netprobe.model import Probe, Shape
+from netprobe.wire.templates import largest_segment, window_scale
 
-_MTU = 1500
-_SYN_WINDOW = {4: 64240, 6: 64800}  # 44 and 45 segments: tcp_select_initial_window()
-_SYN_ACK_WINDOW = {4: 65160, 6: 64704}
-_WINDOW_SCALE = 7
 _DEFAULT_TTL = 64
 _ECHO_PAYLOAD = bytes(range(0x10, 0x30))  # the pattern of ping(8)
 _FLAGS = {
@@ -39,10 +37,11 @@ def preload() -> None:
     _scapy()
 
 
-def build(probe: Probe) -> bytes:
-    """The IP packet of a probe, checksums included. The family is that of its addresses; a zone (`%eth0`) is ignored."""
+def build(probe: Probe, mtu: int = 1500) -> bytes:
+    """The IP packet of a probe, checksums included. The family is that of its addresses; a zone (`%eth0`) is ignored. `mtu` is
+    the interface's: a SYN announces the segment size that goes with it."""
     version = 6 if ":" in probe.server.address else 4
-    payload = _echo(probe, version) if probe.shape is Shape.ECHO else _segment(probe, version)
+    payload = _echo(probe, version) if probe.shape is Shape.ECHO else _segment(probe, largest_segment(version, mtu))
     return bytes(_header(probe, version) / payload)
 
 
@@ -50,7 +49,10 @@ def build(probe: Probe) -> bytes:
 def _scapy() -> tuple[ModuleType, ModuleType]:
     import logging
 
+    from scapy.config import conf
+
     logging.getLogger("scapy").setLevel(logging.ERROR)  # its warnings would land on the user's terminal
+    conf.route_autoload = conf.route6_autoload = False  # routes are the kernel's business: netlink.py
     from scapy.layers import inet, inet6
 
     return inet, inet6
@@ -71,30 +73,30 @@ def _header(probe: Probe, version: int) -> Any:
     return header / inet6.IPv6ExtHdrFragment(m=1, offset=0, id=random.getrandbits(32)) if fragment else header
 
 
-def _segment(probe: Probe, version: int) -> Any:
+def _segment(probe: Probe, mss: int) -> Any:
     inet, _ = _scapy()
-    window = {Shape.SYN_ACK: _SYN_ACK_WINDOW[version], Shape.RST: 0}.get(probe.shape, _SYN_WINDOW[version])
+    whole_segments = 65535 // mss * mss  # tcp_select_initial_window()
     return inet.TCP(
         sport=probe.client.port,
         dport=probe.server.port,
         seq=probe.seq,
         ack=probe.ack,
         flags=_FLAGS[probe.shape],
-        window=window,
-        options=_tcp_options(probe, version),
+        window=0 if probe.shape is Shape.RST else whole_segments,
+        options=_tcp_options(probe.shape, mss),
     )
 
 
-def _tcp_options(probe: Probe, version: int) -> list[tuple[str | int, Any]]:
+def _tcp_options(shape: Shape, mss: int) -> list[tuple[str | int, Any]]:
     """Options in the order of tcp_options_write() in net/ipv4/tcp_output.c."""
-    mss = ("MSS", _MTU - (40 if version == 4 else 60))
-    scale = [("NOP", None), ("WScale", _WINDOW_SCALE)]
-    if probe.shape in (Shape.SYN, Shape.FRAGMENT, Shape.SYN_ACK):
-        echoed = random.getrandbits(32) if probe.shape is Shape.SYN_ACK else 0
-        return [mss, ("SAckOK", b""), ("Timestamp", (_timestamp(), echoed)), *scale]
-    if probe.shape is Shape.MD5_SYN:  # no timestamp: the 40 bytes of options don't hold both
+    size = ("MSS", mss)
+    scale = [("NOP", None), ("WScale", window_scale())]
+    if shape in (Shape.SYN, Shape.FRAGMENT, Shape.SYN_ACK):
+        echoed = random.getrandbits(32) if shape is Shape.SYN_ACK else 0
+        return [size, ("SAckOK", b""), ("Timestamp", (_timestamp(), echoed)), *scale]
+    if shape is Shape.MD5_SYN:  # no timestamp: the 40 bytes of options don't hold both
         signature = (19, random.randbytes(16))
-        return [("NOP", None), ("NOP", None), signature, mss, ("NOP", None), ("NOP", None), ("SAckOK", b""), *scale]
+        return [("NOP", None), ("NOP", None), signature, size, ("NOP", None), ("NOP", None), ("SAckOK", b""), *scale]
     return []
 
 
@@ -111,28 +113,18 @@ def _echo(probe: Probe, version: int) -> Any:
     return inet6.ICMPv6EchoRequest(id=identifier, seq=sequence, data=_ECHO_PAYLOAD)
 
 
-# --------------------------------------------------------------------------- neighbour solicitation, without scapy
+if __name__ == "__main__":
+    import textwrap
 
+    from netprobe.model import Endpoint
 
-def arp_request(hardware: bytes, source: bytes, wanted: bytes) -> bytes:
-    """The ARP request (RFC 826, Ethernet) that asks who has `wanted`; addresses as bytes."""
-    return struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + hardware + source + bytes(6) + wanted
-
-
-def neighbor_solicitation(hardware: bytes, source: bytes, wanted: bytes) -> tuple[bytes, bytes]:
-    """The neighbour solicitation (RFC 4861 4.3) for `wanted` as an IPv6 packet, and the link address to send it to."""
-    group = bytes.fromhex("ff0200000000000000000001ff") + wanted[-3:]
-    body = struct.pack("!BBHI", 135, 0, 0, 0) + wanted + b"\x01\x01" + hardware
-    pseudo = source + group + struct.pack("!II", len(body), 58)
-    body = body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
-    packet = struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + source + group + body
-    return packet, b"\x33\x33\xff" + wanted[-3:]
-
-
-def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071)."""
-    data += bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    random.seed(0)
+    print("TEMPLATES = {")
+    for shape in Shape:
+        for version, address in ((4, "0.0.0.0"), (6, "::")):
+            packet = build(Probe(shape, Endpoint(address, 0), Endpoint(address, 0), tos=0))
+            print(f"    (Shape.{shape.name}, {version}): (")
+            for line in textwrap.wrap(packet.hex(), 96):
+                print(f'        "{line}"')
+            print("    ),")
+    print("}")

@@ -19,7 +19,7 @@ from netprobe.wire import resolver
 from netprobe.wire.clock import Clock
 from netprobe.wire.connections import Connector, scope
 from netprobe.wire.neighbors import Neighborhood
-from netprobe.wire.netlink import Kernel, Monitor
+from netprobe.wire.netlink import NO_ARP, VALID_STATES, Kernel, Monitor
 from netprobe.wire.recorder import Recorder, SomeFact
 from netprobe.wire.writer import CaptureWriter
 
@@ -50,6 +50,7 @@ class ConnectWire:
             keep_data=self.mode is Mode.CONNECT,
             syn_window_s=self.syn_window_s,
             device=device,
+            leaves=self._leaves,
         )
         self._poll.register(self._monitor.fileno(), select.EPOLLIN)
         self._poll.register(self._wake, select.EPOLLIN)
@@ -76,7 +77,7 @@ class ConnectWire:
             return RouteFact(time_ns=self.now_ns(), address=address, outcome="no-route")
         route = self._kernel.route(bare, port=port, oif=index)
         if route.outcome == "ok":
-            self._use(route.ifindex, route.gateway or bare)
+            self._neighborhood.use(route.ifindex, route.gateway or bare)
         return RouteFact(
             time_ns=self.now_ns(),
             address=address,
@@ -140,8 +141,19 @@ class ConnectWire:
     def _probe(self, probe: Probe) -> None:
         raise AssertionError(f"a wire without privilege was asked for {probe}")
 
-    def _use(self, index: int, hop: str) -> None:
-        self._neighborhood.use(index, hop)
+    def _leaves(self, address: str) -> bool:
+        """Whether packets to an address get past this machine: its next hop has a link address."""
+        bare, _, zone = address.partition("%")
+        try:
+            route = self._kernel.route(bare, oif=scope(zone))
+        except OSError:
+            return False
+        if route.outcome == "local":
+            return True
+        entry = self._kernel.neighbor(route.ifindex, route.gateway or bare) if route.outcome == "ok" else None
+        link = self._neighborhood.links.get(route.ifindex)
+        no_addresses = link is not None and (not link.address or bool(link.flags & NO_ARP))
+        return no_addresses or (entry is not None and bool(entry.state & VALID_STATES))
 
     def _work(self, now_ns: int) -> None:
         """Do what is due."""

@@ -15,6 +15,7 @@ import select
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
 
 from netprobe.model import Connect, ConnectionFact, Endpoint, IcmpError
 from netprobe.wire.clock import Clock
@@ -64,8 +65,8 @@ class Connector:
     """All connections of a scan, on the epoll of its wire.
 
     `keep_data`: tell what was received in facts (where no frames are captured). `syn_window_s`: stop the kernel from repeating
-    its SYN after that long; the connection is still only given up after its patience. Needed because TCP_SYNCNT counts from
-    tcp_syn_linear_timeouts on (Linux 6.5), which leaves five repeats at least.
+    its SYN after that long, where `leaves(address)` says that SYNs do leave this machine; the connection is still only given up
+    after its patience. TCP_SYNCNT can't do that: 1 sends three SYNs and gives up just before a dead neighbour is told (Linux 6.18).
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class Connector:
         keep_data: bool,
         syn_window_s: float | None = None,
         device: str | None = None,
+        leaves: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._poll = poll
         self._clock = clock
         self._keep_data = keep_data
         self._syn_window_s = syn_window_s
         self._device = device
+        self._leaves = leaves
         self._by_id: dict[int, _Connection] = {}
         self._by_fd: dict[int, _Connection] = {}
         self._silent: dict[int, _Connection] = {}  # their socket is closed, their patience not over
@@ -158,8 +161,10 @@ class Connector:
                 self._forget(connection)
                 self._tell(connection, "given-up")
             elif connection.quiet_ns is not None and now_ns >= connection.quiet_ns and not connection.closed:
-                self._forget(connection)
-                self._silent[connection.command.id] = connection
+                connection.quiet_ns = None
+                if self._leaves(connection.command.server.address):
+                    self._forget(connection)
+                    self._silent[connection.command.id] = connection
 
     # ------------------------------------------------------------------ events
 
@@ -299,8 +304,6 @@ class Connector:
         )
         for option in wanted:
             sock.setsockopt(level, option, 1)
-        if self._syn_window_s is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
         if command.ttl is not None:
             sock.setsockopt(level, _IPV6_UNICAST_HOPS if v6 else _IP_TTL, command.ttl)
         if command.mss is not None:

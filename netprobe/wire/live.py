@@ -13,7 +13,6 @@ from collections.abc import Iterable
 
 from netprobe.errors import CannotMeasure
 from netprobe.model import Command, Connect, DropFact, Mode, Probe, Record
-from netprobe.wire import codec
 from netprobe.wire.connect import ConnectWire
 from netprobe.wire.sender import Sender
 from netprobe.wire.tap import Tap
@@ -35,7 +34,9 @@ class LiveWire(ConnectWire):
         super().__init__(writer=writer, device=device)
         try:
             self._tap = Tap(self._clock)
-            self._sender = Sender(self._kernel, rate=rate, now_ns=self.now_ns(), device=device)
+            self._sender = Sender(
+                self._kernel, rate=rate, now_ns=self.now_ns(), notice=self._tap.notice, device=device
+            )
         except OSError as error:
             self.close()
             raise CannotMeasure(
@@ -50,10 +51,6 @@ class LiveWire(ConnectWire):
         """Whether the capture was seen to listen. False only where the loopback interface is down."""
         return self._tap.proven
 
-    def preload(self) -> None:
-        """Import what building the first probe needs (190 ms), for instance while names are resolved in another thread."""
-        codec.preload()
-
     def perform(self, command: Command) -> None:
         """Carry out a command. What comes of it is told by `receive`."""
         if isinstance(command, Probe | Connect):
@@ -63,10 +60,6 @@ class LiveWire(ConnectWire):
     def _probe(self, probe: Probe) -> None:
         self._sender.submit(probe)
         self._sender.run(self.now_ns())
-
-    def _use(self, index: int, hop: str) -> None:
-        super()._use(index, hop)
-        self._tap.notice(hop)
 
     def _work(self, now_ns: int) -> None:
         super()._work(now_ns)

@@ -25,7 +25,7 @@ from netprobe.model import (
     ResolvedFact,
     RouteFact,
 )
-from netprobe.wire import codec
+from netprobe.wire import templates
 from netprobe.wire.recorder import Recorder, SomeFact
 from netprobe.wire.writer import CaptureWriter
 
@@ -98,7 +98,7 @@ class MemoryWire:
         self.commands.append((self._now_ns, command))
         if isinstance(command, Probe):
             assert self.mode is Mode.RAW, f"a wire without privilege was asked for {command}"
-            self._schedule(0, self._frame(codec.build(command), outgoing=True))
+            self._schedule(0, self._frame(templates.fill(command), outgoing=True))
         elif isinstance(command, Connect):
             self._schedule(0, self._started(command))
         for delay_s, what in self._responder(command, self._now_ns):

@@ -38,12 +38,15 @@ class _Search:
 
 
 class Neighborhood:
-    """The next hops and interfaces of a scan. `ask` sends an ARP or neighbour request through an interface; None where the
-    wire can't."""
+    """The next hops and interfaces of a scan. `ask` sends an ARP or neighbour request through an interface (None where
+    the wire can't); `notice` is told of each next hop on its first use."""
 
-    def __init__(self, kernel: Kernel, ask: Ask | None = None) -> None:
+    def __init__(
+        self, kernel: Kernel, ask: Ask | None = None, notice: Callable[[str], None] | None = None
+    ) -> None:
         self._kernel = kernel
         self._ask = ask
+        self._notice = notice
         self.links = kernel.links()
         self._used: set[int] = set()
         self._told: dict[Hop, str | None] = {}
@@ -56,10 +59,12 @@ class Neighborhood:
         found, self._facts = self._facts, []
         return found
 
-    def use(self, index: int, hop: str | None) -> None:
+    def use(self, index: int, hop: str) -> None:
         """From now on tell of changes of this interface and this next hop."""
         self._used.add(index)
-        if hop is not None and (index, hop) not in self._told:
+        if (index, hop) not in self._told:
+            if self._notice is not None:
+                self._notice(hop)
             entry = self._kernel.neighbor(index, hop)
             self._told[index, hop] = "reachable" if entry is not None and entry.state & netlink.VALID_STATES else None
 

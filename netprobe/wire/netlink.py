@@ -64,13 +64,14 @@ class Route(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A network interface. `hardware` is its ARPHRD_ type, `address` its own link address."""
+    """A network interface. `hardware` is its ARPHRD_ type, `address` its own link address, `mtu` in bytes."""
 
     ifindex: int
     name: str
     hardware: int
     flags: int
     address: bytes
+    mtu: int = 1500
     gone: bool = False
 
     @property
@@ -298,4 +299,5 @@ def _link(body: bytes) -> Link | None:
         return None
     fields = _attributes(body[_LINK.size :])
     name = fields.get(3, b"").rstrip(b"\0").decode("utf-8", "replace")
-    return Link(index, name, hardware, flags, fields.get(1, b""))
+    mtu = int.from_bytes(fields.get(4, b""), sys.byteorder) or 1500
+    return Link(index, name, hardware, flags, fields.get(1, b""), mtu)

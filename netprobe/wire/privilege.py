@@ -16,6 +16,7 @@ import struct
 from collections.abc import Iterator
 
 from netprobe.errors import CannotMeasure
+from netprobe.wire import imports
 
 _NOBODY = 65534
 _PR_SET_NO_NEW_PRIVS = 38
@@ -54,6 +55,7 @@ def drop() -> None:
     uid, gid = caller()
     try:
         if os.getuid() == 0:
+            imports.keep(lambda: _effective(uid, gid, []))
             os.setgroups([])
             os.setresgid(gid, gid, gid)
             os.setresuid(uid, uid, uid)
@@ -95,17 +97,25 @@ def _as_caller() -> Iterator[None]:
         yield
         return
     uid, gid = caller()
-    groups = os.getgroups()
+    groups = []
+    with contextlib.suppress(KeyError):
+        groups = os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
+    with _effective(uid, gid, groups):
+        yield
+
+
+@contextlib.contextmanager
+def _effective(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
+    before = os.getgroups()
     try:
-        with contextlib.suppress(KeyError):
-            os.setgroups(os.getgrouplist(pwd.getpwuid(uid).pw_name, gid))
+        os.setgroups(groups)
         os.setegid(gid)
         os.seteuid(uid)
         yield
     finally:
         os.seteuid(0)
         os.setegid(0)
-        os.setgroups(groups)
+        os.setgroups(before)
 
 
 def _forget_capabilities() -> None:

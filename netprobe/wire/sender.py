@@ -13,9 +13,10 @@ import contextlib
 import errno
 import socket
 from collections import deque
+from collections.abc import Callable
 
 from netprobe.model import BlockedFact, Probe
-from netprobe.wire import codec
+from netprobe.wire import solicit, templates
 from netprobe.wire.connections import scope
 from netprobe.wire.neighbors import Hop, Neighborhood
 from netprobe.wire.netlink import ETHERNET, Kernel, Link, Route
@@ -53,9 +54,18 @@ class Bucket:
 
 
 class Sender:
-    """Needs CAP_NET_RAW to open, and nothing afterwards. `device` holds all probes to one interface."""
+    """Needs CAP_NET_RAW to open, and nothing afterwards. `device` holds all probes to one interface; `notice` is
+    told of each next hop."""
 
-    def __init__(self, kernel: Kernel, *, rate: float, now_ns: int, device: str | None = None) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        *,
+        rate: float,
+        now_ns: int,
+        notice: Callable[[str], None],
+        device: str | None = None,
+    ) -> None:
         self._kernel = kernel
         self._device_index = socket.if_nametoindex(device) if device else 0
         self._bucket = Bucket(rate, now_ns)
@@ -68,7 +78,7 @@ class Sender:
             self._link = opened.enter_context(self._open(socket.AF_PACKET, socket.SOCK_DGRAM, 0))
             self._raw4 = opened.enter_context(self._open(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
             self._raw6 = self._open_v6(opened)
-            self.neighborhood = Neighborhood(kernel, self._ask)
+            self.neighborhood = Neighborhood(kernel, self._ask, notice)
             opened.pop_all()
 
     @staticmethod
@@ -136,7 +146,7 @@ class Sender:
         if route.outcome in _REFUSED:
             return self._block(probe, _REFUSED[route.outcome], now_ns)
         if route.outcome == "local" or route.encapsulated:
-            return self._transmit_raw(probe, index, now_ns)
+            return self._transmit_raw(probe, route, now_ns)
         self._dispatch_to_link(probe, route, route.gateway or address, now_ns)
 
     def _dispatch_to_link(self, probe: Probe, route: Route, hop: str, now_ns: int) -> None:
@@ -153,18 +163,19 @@ class Sender:
             return self._block(probe, "ENODEV", now_ns)
         protocol = 0x86DD if ":" in probe.server.address else 0x0800
         try:
-            self._link.sendto(codec.build(probe), (link.name, protocol, 0, link.hardware, link_address))
+            self._link.sendto(templates.fill(probe, link.mtu), (link.name, protocol, 0, link.hardware, link_address))
         except OSError as error:
             self._refused(probe, error, now_ns)
 
-    def _transmit_raw(self, probe: Probe, index: int, now_ns: int) -> None:
-        address = probe.server.address.partition("%")[0]
-        packet = codec.build(probe)
+    def _transmit_raw(self, probe: Probe, route: Route, now_ns: int) -> None:
+        address, zone, _ = probe.server.address.partition("%")
+        link = self.neighborhood.links.get(route.ifindex)
+        packet = templates.fill(probe) if link is None else templates.fill(probe, link.mtu)
         try:
             if ":" not in address:
                 self._raw4.sendto(packet, (address, 0))
             elif self._raw6 is not None:
-                self._raw6.sendto(packet, (address, 0, 0, index))
+                self._raw6.sendto(packet, (address, 0, 0, route.ifindex if zone else 0))
             else:
                 self._block(probe, "EAFNOSUPPORT", now_ns)
         except OSError as error:
@@ -192,9 +203,9 @@ class Sender:
         with contextlib.suppress(OSError):  # then nobody answers, which is told
             if ":" in hop:
                 source, wanted = (socket.inet_pton(socket.AF_INET6, a) for a in (route.source, hop))
-                packet, group = codec.neighbor_solicitation(link.address, source, wanted)
+                packet, group = solicit.neighbor_solicitation(link.address, source, wanted)
                 self._link.sendto(packet, (link.name, 0x86DD, 0, ETHERNET, group))
             else:
                 source, wanted = (socket.inet_aton(a) for a in (route.source, hop))
-                request = codec.arp_request(link.address, source, wanted)
+                request = solicit.arp_request(link.address, source, wanted)
                 self._link.sendto(request, (link.name, 0x0806, 0, ETHERNET, b"\xff" * 6))
