@@ -67,6 +67,7 @@ FEATURES: dict[str, dict[str, str]] = {
         "invalid": "EINVAL",
         "other": "another error",
     },
+    "contradicted": {"yes": "one SYN drew a reset, and then the host's SYN-ACK"},
     "answer": {
         "syn-ack": "SYN-ACK",
         "reset": "RST,ACK that acknowledges the SYN",
@@ -163,9 +164,12 @@ FEATURES: dict[str, dict[str, str]] = {
 }
 
 ELSEWHERE_PORTS = (2222, 22022, 2200, 222, 8022, 443)
-# Addresses that no host has: one of each documentation network of RFC 5737 far from where examples number their hosts,
+# Addresses that no host has: two of each documentation network of RFC 5737 far from where examples number their hosts,
 # the discard prefix of RFC 6666 and the documentation prefix of RFC 3849.
-IMPOSSIBLE = {4: ("192.0.2.253", "198.51.100.253", "203.0.113.253"), 6: ("100::dead", "2001:db8:dead::dead")}
+IMPOSSIBLE = {
+    4: tuple(f"{network}.{host}" for network in ("192.0.2", "198.51.100", "203.0.113") for host in (253, 77)),
+    6: ("100::dead", "2001:db8:dead::dead"),
+}
 # A silent SYN: the last router's ICMP comes 3.1 s after the first packet it could not deliver (three neighbour
 # solicitations one second apart, RFC 4861 10), so silence is called after four seconds.
 SILENCE_NS = 4_200_000_000
@@ -321,6 +325,8 @@ def _sort(e: Evidence) -> None:
     """Which attempt played which part."""
     port = e.target.port
     for a in e.attempts:
+        if a.server.address != e.target.address:
+            continue
         if a.form is Form.ECHO:
             if not a.limited:
                 e.pings.append(a)
@@ -339,6 +345,7 @@ def _round_trip(e: Evidence) -> None:
         a.answered_ns - a.first.time_ns
         for a in e.attempts
         if a.answered_ns is not None
+        and a.server.address == e.target.address
         and not a.limited
         and a.form is not Form.NEIGHBOR
         and a.form is not Form.FRAGMENT
@@ -365,18 +372,23 @@ def _result(e: Evidence, a: Attempt, patience_ns: int) -> str:
     """What came back to one SYN."""
     if a.challenge is not None:
         return "challenge"
-    if a.synack is not None:
+    if a.synack is not None and not _contradicted(a):
         return "syn-ack"
     if a.rst is not None:
         return "reset"
     if a.icmp is not None and a.icmp.meaning.kind is not IcmpKind.TOO_BIG:
         return "icmp"
-    if a.odd is not None and a.odd.count == a.first.count:
+    if a.odd is not None and a.first.count <= a.odd.count <= a.first.count + (a.syn2.count if a.syn2 else 0):
         return "odd"
     if a.client == Endpoint(a.client.address, 0) or e.now_ns - a.first.last_ns >= patience_ns:
         return "silent"
     e.waits_until(a.first.last_ns + patience_ns)
     return "pending"
+
+
+def _contradicted(a: Attempt) -> bool:
+    """A reset of the SYN, then a SYN-ACK for the same SYN: one host does not say both."""
+    return a.rst is not None and a.synack is not None and a.rst.time_ns < a.synack.time_ns
 
 
 def _answer(e: Evidence) -> None:
@@ -385,7 +397,7 @@ def _answer(e: Evidence) -> None:
         return
     results = [(a, _result(e, a, max(SPACED_NS, e.patience_ns))) for a in e.syns]
     for a, result in results:
-        packet = a.challenge or a.synack or a.rst or a.odd
+        packet = a.challenge or (a.rst if _contradicted(a) else a.synack) or a.rst or a.odd
         e.cite("answer", a.first.frame, a.first.time_ns, _said(a.first, "SYN"))
         if result == "icmp" and a.icmp is not None:
             e.cite("answer", a.icmp.frame, a.icmp.time_ns, _said_icmp(a.icmp))
@@ -393,7 +405,10 @@ def _answer(e: Evidence) -> None:
             e.cite("answer", packet.frame, packet.time_ns, _said(packet, packet.letters))
     kinds = {result for _, result in results if result != "pending"}
     spoke = [(a, r) for a, r in results if r not in ("pending", "silent")]
-    e.answer = next((a for a, r in spoke if r == "challenge"), spoke[0][0] if spoke else None)
+    heard = [a for a, r in spoke if r != "odd"]
+    e.answer = next((a for a, r in spoke if r == "challenge"), heard[0] if heard else None)
+    if any(_contradicted(a) for a in e.syns):
+        e.features["contradicted"] = "yes"
     challenged = "challenge" in kinds
     if challenged:
         e.features["answer"] = "challenge"
@@ -406,7 +421,8 @@ def _answer(e: Evidence) -> None:
     elif len(kinds) > 1 or len({_nature(a, r) for a, r in spoke}) > 1:
         _mixed_answer(e, results)
     elif len(kinds) == 1 and kinds == {"odd"}:
-        e.features["answer"] = "odd" if len(e.syns) >= 3 else "pending"
+        e.features["answer"] = "odd" if sum(a.first.count for a in e.syns) >= 3 else "pending"
+        e.waits_until(e.syns[0].first.time_ns + 2 * SECOND)
     elif kinds:
         e.features["answer"] = kinds.pop()
     else:
@@ -430,11 +446,26 @@ def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
         if packet is not None:
             e.cite("answer", bare.first.frame, bare.first.time_ns, _said(bare.first, "SYN without options"))
             e.cite("answer", packet.frame, packet.time_ns, _said(packet, packet.letters))
+    elif (told := _told_on_the_walk(e)) is not None and e.now_ns >= until:
+        # The sender limits its errors (RFC 1812 4.3.2.8): a probe of the walk got the one that the SYNs were owed.
+        e.features["answer"] = "icmp"
+        e.answer = told
+        assert told.icmp is not None
+        e.cite("answer", told.icmp.frame, told.icmp.time_ns, _said_icmp(told.icmp))
     elif e.now_ns >= until and tries >= 3 and not any(r == "pending" for _, r in results):
         e.features["answer"] = "silent"
     else:
         e.features["answer"] = "pending"
         e.waits_until(until)
+
+
+def _told_on_the_walk(e: Evidence) -> Attempt | None:
+    """A probe of the walk to the port that drew an error which is no time-exceeded."""
+    for a in e.attempts:
+        if a.limited and a.form is Form.SYN and a.server == Endpoint(e.target.address or "", e.target.port) and a.icmp is not None:
+            if a.icmp.meaning.kind not in (IcmpKind.EXPIRED, IcmpKind.TOO_BIG):
+                return a
+    return None
 
 
 def _mixed_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
@@ -526,6 +557,8 @@ def _on_the_wire(e: Evidence, start: ConnectionFact, events: Sequence[Connection
     if (ended or e.now_ns - start.time_ns >= SECOND) and not asking and not e.dropped:
         e.features["own_syn"] = "absent"
         e.cite("own_syn", start.number, start.time_ns, f"connect() from port {start.client.port}: no SYN was captured")
+    elif not ended and asking:
+        e.waits_until(min(e.now_ns + SECOND // 4, start.time_ns + 5 * SECOND))
     elif not ended:
         e.waits_until(start.time_ns + SECOND)
 
@@ -787,7 +820,11 @@ def _conversations(e: Evidence, payload: Payload) -> None:
     talks = [
         a
         for a in e.attempts
-        if a.synack is not None and a.client_ack is not None and not a.limited and (not own or a.client.port in own | small)
+        if a.server.address == e.target.address
+        and a.synack is not None
+        and a.client_ack is not None
+        and not a.limited
+        and (not own or a.client.port in own | small)
     ]
     for a in talks:
         said = _conversation(e, a, payload)
@@ -900,11 +937,12 @@ def _kex(e: Evidence, c: Conversation) -> None:
     if c.opening.kexinit:
         e.features["kex"] = "began"
     elif a.client_data is not None and e.features.get("ended") == "open":
-        if e.now_ns - a.client_data.time_ns >= KEX_PATIENCE_NS:
+        both = max(a.client_data.time_ns, c.last_ns)
+        if e.now_ns - both >= KEX_PATIENCE_NS:
             e.features["kex"] = "stalled"
             e.cite("kex", a.client_data.frame, a.client_data.time_ns, "our identification; nothing followed")
         else:
-            e.waits_until(a.client_data.time_ns + KEX_PATIENCE_NS)
+            e.waits_until(both + KEX_PATIENCE_NS)
 
 
 def _second(e: Evidence, c: Conversation) -> None:
@@ -912,10 +950,11 @@ def _second(e: Evidence, c: Conversation) -> None:
         e.features["small_mss"] = "began"
         e.cite("small_mss", c.attempt.first.frame, c.attempt.first.time_ns, "SYN of the second connection, with a small MSS")
     elif c.attempt.client_data is not None:
-        if e.now_ns - c.attempt.client_data.time_ns >= KEX_PATIENCE_NS:
+        both = max(c.attempt.client_data.time_ns, c.last_ns)
+        if e.now_ns - both >= KEX_PATIENCE_NS:
             e.features["small_mss"] = "stalled"
         else:
-            e.waits_until(c.attempt.client_data.time_ns + KEX_PATIENCE_NS)
+            e.waits_until(both + KEX_PATIENCE_NS)
 
 
 def _impostor(e: Evidence, impossible: list[Attempt]) -> None:

@@ -17,6 +17,10 @@ def find(place: Place, e: Evidence) -> Origin:
         return _sender(e)
     if place is Place.RESET:
         return _forged(e)
+    if place is Place.PROXY:
+        synack = e.conversation.attempt.synack if e.conversation is not None else None
+        hop = hops_away(synack.ttl) if synack is not None and synack.ttl > 0 else None
+        return Origin(OriginKind.PATH, _router(e, hop) if hop is not None else None, hop)
     if place is Place.SILENCE:
         return _silence(e)
     if place is Place.NEXT_HOP:
@@ -35,7 +39,7 @@ def distance(e: Evidence) -> int | None:
     for a in (e.answer, *e.syns):
         if a is None:
             continue
-        packet = a.synack or a.rst or a.challenge
+        packet = a.synack or a.rst or a.challenge or a.odd
         if packet is not None and packet.ttl > 0:
             return hops_away(packet.ttl)
         if a.icmp is not None and a.icmp.ttl is not None and a.icmp.sender == e.target.address:
@@ -70,9 +74,7 @@ def _sender(e: Evidence) -> Origin:
 def _forged(e: Evidence) -> Origin:
     """A box that answers in the target's name: its TTL tells how far it is, the walk who is there."""
     a = e.conversation.attempt if e.conversation is not None else e.answer
-    packet = (a.rst if a.rst is not None and e.features.get("answer") == "reset" else a.synack or a.rst) if a is not None else None
-    if e.features.get("reset_ttl") == "different" and a is not None and a.rst is not None:
-        packet = a.rst
+    packet = a.rst if a is not None else None
     hop = hops_away(packet.ttl) if packet is not None and packet.ttl > 0 else None
     reached = e.survey.port_reached if e.survey is not None else None
     if reached is not None and hop not in (reached, reached - 1):

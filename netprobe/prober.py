@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from netprobe.attempts import Attempt
+from netprobe.attempts import Attempt, words
 from netprobe.evidence import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, hops_away
 from netprobe.model import Command, Connect, Endpoint, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
 
@@ -89,7 +89,7 @@ class Prober:
         self._taken: dict[str, int] = {}
         self._sent: dict[int, int] = {}
         self._start_ns = 0
-        self._said: set[int] = set()
+        self._said: dict[int, int] = {}
         self._hung: set[int] = set()
         self._walked: dict[tuple[str, int], list[int]] = {}
         self._marked: Probe | None = None
@@ -197,23 +197,28 @@ class Prober:
             if talk is None or connection in self._hung:
                 continue
             main = events[0].server.port == self.target.port
+            said_ns = self._said.get(connection)
+            if said_ns is not None and talk.attempt.client_data is None and e.now_ns < said_ns + SECOND:
+                waits.append(e.now_ns + GRACE_NS)
+            if not any(event.event == "open" for event in events):
+                continue
             if talk.opening.identification is not None:
                 if not main or e.features["expect"] == "any" or talk.opening.kexinit or not talk.opening.speaks_2:
                     self._hung.add(connection)
                     yield Hang(connection)
                 elif connection not in self._said:
-                    self._said.add(connection)
+                    self._said[connection] = e.now_ns
                     yield Say(connection, IDENTIFICATION)
             elif main and connection not in self._said and e.features["expect"] == "ssh":
                 # A server that waits for the client's first words: HTTP answers 400 and TLS an alert to ours.
                 due = (talk.attempt.client_ack.time_ns if talk.attempt.client_ack else talk.last_ns) + SPEAK_FIRST_NS
                 if e.now_ns >= due:
-                    self._said.add(connection)
+                    self._said[connection] = e.now_ns
                     yield Say(connection, IDENTIFICATION)
                 else:
                     waits.append(due)
             elif main and self.plan.identify and connection not in self._said and e.features.get("spoke") == "nothing":
-                self._said.add(connection)
+                self._said[connection] = e.now_ns
                 yield Say(connection, b"HEAD / HTTP/1.0\r\n\r\n")
             elif not main:
                 due = talk.attempt.first.time_ns + ELSEWHERE_WAIT_NS
@@ -256,7 +261,7 @@ def _unanswered(p: Prober, e: Evidence) -> bool:
 
 def _refused(p: Prober, e: Evidence) -> bool:
     """An answer that isn't SYN-ACK."""
-    return e.answer is not None and e.answer.synack is None
+    return e.answer is not None and (e.answer.synack is None or e.features.get("contradicted") == "yes")
 
 
 def _broken_service(p: Prober, e: Evidence) -> bool:
@@ -267,7 +272,9 @@ def _broken_service(p: Prober, e: Evidence) -> bool:
 
 
 def _doubtful_proxy(p: Prober, e: Evidence) -> bool:
-    return _broken_service(p, e) and e.features.get("spoke") == "nothing" or e.features.get("zero_window") == "stays"
+    if e.features.get("zero_window") == "stays" or (e.features.get("reset_ttl") == "different" and not p._up(e)):
+        return True
+    return _broken_service(p, e) and e.features.get("spoke") == "nothing"
 
 
 def _wants_elsewhere(p: Prober, e: Evidence) -> bool:
@@ -445,10 +452,17 @@ def _walk_proxy(p: Prober, e: Evidence) -> Iterator[Command]:
 
 
 def _impossible(p: Prober, e: Evidence) -> Iterator[Command]:
-    """SYNs to two addresses that no host has."""
+    """SYNs to two addresses that no host has, in no network that is our own or the target's."""
     version = 6 if ":" in p._address else 4
-    for address in [a for a in IMPOSSIBLE[version] if a != p._address][:2]:
+    known = {_network(p._address), _network(p._keys.source)}
+    for address in [a for a in IMPOSSIBLE[version] if _network(a) not in known][:2]:
         yield p.probe(Shape.SYN, address=address)
+
+
+def _network(address: str) -> tuple[int, ...]:
+    """The /24 or /64 that an address lies in."""
+    number = words(address)
+    return number[:2] if ":" in address else (number[3] >> 8,)
 
 
 def _small_mss(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -502,6 +516,7 @@ STEPS: tuple[Step, ...] = (
     Step("distance-again", 0.0, _distance_wrong, _distance_again),
     Step("walk-reset", 0.0, _reset_in_doubt, _walk_reset),
     Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
+    Step("walk-sender-again", 1.2, _icmp_from_path, _walk_sender),
     Step("twin", 1.1, _mixed, _twin),
     Step("repeat", 0.35, _unanswered, _marked_syn),
     Step("alive", 0.35, _unanswered, _control),

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from netprobe.errors import CaptureWriteError
 from netprobe.evidence import Evidence
@@ -28,9 +28,6 @@ from netprobe.watch import Watch
 from netprobe.wire import Wire, privilege
 from netprobe.wire.connect import ConnectWire
 from netprobe.wire.writer import CaptureWriter
-
-if TYPE_CHECKING:
-    from netprobe.wire.live import LiveWire
 
 SomeFact = TypeVar("SomeFact", bound=Fact)
 SECOND = 1_000_000_000
@@ -62,25 +59,8 @@ def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
     from netprobe.wire.live import LiveWire
 
     wire = LiveWire(writer=writer, device=options.interface, rate=options.rate)
-    if not privilege.imports_after_drop():
-        preload(wire)
     privilege.drop()
     return wire
-
-
-def preload(wire: LiveWire) -> None:
-    """Import now what would be imported late: the user we become may not read where Python lies."""
-    import codecs
-
-    import dns.resolver
-    import tabulate
-
-    import netprobe.report.json
-    import netprobe.report.table
-
-    for encoding in ("ascii", "latin-1", "idna"):
-        codecs.lookup(encoding)
-    wire.preload()
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ class Place(StrEnum):
     TARGET = "target"  # the address that was asked
     SENDER = "sender"  # who sent the ICMP error
     RESET = "reset"  # the box on the path that forged a reset
+    PROXY = "proxy"  # the box on the path that answered SYN-ACK in the target's name
     SILENCE = "silence"  # bounded by the walk: where probes were last heard of
     HOST = "host"  # the host itself, proven to drop
     NEXT_HOP = "next-hop"  # the neighbour that doesn't answer

@@ -26,6 +26,16 @@ HUNG = (
     "a balancer or proxy in front: does it have a living backend?",
 )
 
+CLOSED = (
+    "on the server: `journalctl -u ssh -n 50`; MaxStartups of OpenSSH up to 8.1 closes so; inetd limits, sslh",
+    "a balancer, NAT or tunnel without a backend does it too",
+)
+PROXY = Rival(
+    "transparent-proxy",
+    "a proxy on the way may have answered, not the host",
+    "as root netprobe asks addresses that cannot exist",
+)
+
 RULES = (
     _open(
         "NP301",
@@ -38,7 +48,7 @@ RULES = (
         ),
         ("exclude port {port} from the proxy, VPN client or inspection that intercepts TCP (a bypass rule), or use a way it allows",),
         "L5; RFC 5737",
-        place=Place.RESET,
+        place=Place.PROXY,
     ),
     _open(
         "NP310",
@@ -50,7 +60,7 @@ RULES = (
         ),
         ("whoever runs the SYN proxy (`nft ... synproxy`, a DDoS shield) must look at the host behind it: nothing listens there",),
         "T13",
-        place=Place.RESET,
+        place=Place.PROXY,
     ),
     _open(
         "NP311",
@@ -60,7 +70,7 @@ RULES = (
         ("the SYN-ACK had window 0 and the window never opened: a SYN proxy answered, and gets no answer from the host behind it",),
         ("whoever runs the SYN proxy (`nft ... synproxy`, a DDoS shield) must look at the way to the host behind it",),
         "T13",
-        place=Place.RESET,
+        place=Place.PROXY,
     ),
     _open(
         "NP320",
@@ -94,34 +104,31 @@ RULES = (
         "NP322",
         "spoke=ssh2 kex=- ended=reset reset_ttl=different",
         "reset-after-banner",
-        Certainty.LIKELY,
+        Certainty.CERTAIN,
         (
             "after the identification ({identification}) came a reset whose TTL is not that of the server's other packets: a box on the path wrote it",
         ),
         ("a filter on this path knows SSH: ask its owner, or try over port 443",),
         "A10; section 6.3",
-        (Rival("kex-aborted", "a balancer's parts may differ in TTL", "capture on the server: does it send the reset?"),),
-        Place.RESET,
+        place=Place.RESET,
     ),
     _open(
         "NP323",
         "spoke=ssh2 kex=- ended=reset",
         "reset-after-banner",
-        Certainty.LIKELY,
+        Certainty.CERTAIN,
         ("the server identified itself ({identification}), then a reset came before any key exchange",),
         ("on the server: the log of sshd (a crashed child, a refused client version)", "from another network does it work?"),
         "A10",
-        (Rival("kex-aborted", "the server's own process may have died", "on the server: `journalctl -u ssh`"),),
     ),
     _open(
         "NP324",
         "spoke=ssh2 kex=- ended=fin",
         "reset-after-banner",
-        Certainty.LIKELY,
+        Certainty.CERTAIN,
         ("the server identified itself ({identification}), then closed before any key exchange",),
         ("on the server: the log of sshd",),
         "A10",
-        (Rival("kex-aborted", "the server's own process may have died", "on the server: `journalctl -u ssh`"),),
     ),
     _open(
         "NP330",
@@ -254,6 +261,17 @@ RULES = (
         Place.UNKNOWN,
     ),
     _open(
+        "NP367",
+        "spoke=nothing ended=reset ended_early=at-once reset_ttl=different",
+        "reset-after-handshake",
+        Certainty.LIKELY,
+        ("right after our ACK came a reset whose TTL is not that of the SYN-ACK: a box on the path wrote it",),
+        ("ask who runs the firewall {where}: it lets SYNs pass and resets what follows",),
+        "T13, section 6.3",
+        (Rival("syn-proxy", "a SYN proxy's backend answers with another TTL", "its SYN-ACK usually has window 0"),),
+        Place.RESET,
+    ),
+    _open(
         "NP362",
         "spoke=nothing ended=reset ended_early=at-once reset_window=zero",
         "reset-after-handshake",
@@ -268,7 +286,7 @@ RULES = (
     ),
     _open(
         "NP363",
-        "spoke=nothing ended=reset reset_window=open",
+        "spoke=nothing ended=reset reset_window=open impostor=no",
         "closed-before-banner",
         Certainty.CERTAIN,
         (
@@ -288,19 +306,26 @@ RULES = (
         ("a reset before the server said a word",),
         ("on the server: `journalctl -u ssh -n 50`; /etc/hosts.deny, /run/sshd", "a balancer or forwarder: its backends"),
         "A3",
-        (Rival("reset-after-handshake", "a box on the path may have reset it", "its TTL against the SYN-ACK's; capture on the server"),),
+        (PROXY, Rival("reset-after-handshake", "a box on the path may have reset it", "its TTL against the SYN-ACK's; capture on the server"),),
     ),
     _open(
         "NP365",
-        "spoke=nothing ended=fin",
+        "spoke=nothing ended=fin impostor=no",
         "closed-before-banner",
         Certainty.CERTAIN,
-        ("the server closed (FIN) before it said a word",),
-        (
-            "on the server: `journalctl -u ssh -n 50`; MaxStartups of OpenSSH up to 8.1 closes so; inetd limits, sslh",
-            "a balancer, NAT or tunnel without a backend does it too",
-        ),
+        ("the server closed (FIN) before it said a word; nothing on the way answers for everybody",),
+        CLOSED,
         "A2",
+    ),
+    _open(
+        "NP366",
+        "spoke=nothing ended=fin",
+        "closed-before-banner",
+        Certainty.LIKELY,
+        ("the server closed (FIN) before it said a word",),
+        CLOSED,
+        "A2",
+        (PROXY,),
     ),
     _open(
         "NP370",

@@ -38,10 +38,25 @@ def _check(names: list[str]) -> int:
         return check(lab)
 
 
+def _run(names: list[str]) -> int:
+    from tests.lab.score import Result, run, summary
+
+    def told(result: Result) -> None:
+        cause = result.verdict["cause"] if result.verdict else "-"
+        print(f"{'FAIL' if result.faults else 'ok  '} {result.name:32} {cause:24} {result.seconds:5.1f} s", flush=True)
+        for fault in result.faults:
+            print(f"     {fault}", flush=True)
+
+    with Lab(names or None) as lab:
+        results = run(lab, told)
+    print(summary(results))
+    return int(any(result.faults for result in results))
+
+
 def main() -> int:
     """Exit code: 0 fine, 1 a check failed, 3 no lab can be built here."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
-    parser.add_argument("command", choices=("list", "up", "check", "sweep"))
+    parser.add_argument("command", choices=("list", "up", "check", "run", "sweep"))
     parser.add_argument("scenario", nargs="*")
     given = parser.parse_args()
     if given.command == "list":
@@ -53,7 +68,7 @@ def main() -> int:
         print(f"{Lab.sweep()} namespaces removed")
         return 0
     try:
-        return {"up": _up, "check": _check}[given.command](given.scenario)
+        return {"up": _up, "check": _check, "run": _run}[given.command](given.scenario)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 3

@@ -1,0 +1,170 @@
+"""Scans every scenario with netprobe, as a user would, and compares each verdict with the table.
+
+House rules of this file:
+1. What is right stands in scenarios.py; this file only compares.
+2. A wrong verdict that says `certain` is counted apart: it is the worst there is.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.lab.scenario import Scenario
+from tests.lab.topology import Lab
+
+# The client's own rules and routes are keyed by address, so any client may scan any scenario; but a scenario that is armed
+# (limits, four-tuples) is scanned by one client at a time.
+TIME_LIMIT_S = 120
+
+
+@dataclass(slots=True)
+class Result:
+    """One scan of one scenario in one family."""
+
+    scenario: Scenario
+    family: int
+    verdict: dict[str, Any] | None
+    faults: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def wrong_and_certain(self) -> bool:
+        """The worst there is."""
+        return (
+            self.verdict is not None
+            and self.verdict["certainty"] == "certain"
+            and self.verdict["cause"] not in self.scenario.causes
+        )
+
+    @property
+    def name(self) -> str:
+        """`drop_host v6`."""
+        return f"{self.scenario.name} v{self.family}"
+
+
+def judge(scenario: Scenario, verdict: dict[str, Any], places: Iterable[dict[str, Any]], raw: bool = True) -> list[str]:
+    """What is wrong with a verdict; empty when nothing is."""
+    faults = []
+    named = {alternative["cause"] for alternative in verdict["alternatives"]}
+    certain = verdict["certainty"] == "certain"
+    rival = verdict["cause"] in scenario.rivals and not certain and bool(named & set(scenario.causes))
+    if verdict["cause"] not in scenario.causes and not rival:
+        if raw or certain or not named & set(scenario.causes):
+            faults.append(f"cause {verdict['cause']} ({verdict['certainty']}), should be {'|'.join(scenario.causes)}")
+    if not raw:
+        return faults
+    if verdict["state"] not in (scenario.state, *scenario.states):
+        faults.append(f"state {verdict['state']}, should be {scenario.state}")
+    if not rival and verdict["certainty"] not in scenario.certainties:
+        faults.append(f"certainty {verdict['certainty']}, should be {'|'.join(scenario.certainties)}")
+    if not certain and not rival and (missing := set(scenario.alternatives) - named):
+        faults.append(f"does not name {', '.join(sorted(missing))}")
+    origin = verdict["origin"]
+    wanted = list(places)
+    if wanted and not rival and not any(fits(origin, place) for place in wanted):
+        faults.append(f"origin {origin}, should be {' or '.join(map(str, wanted))}")
+    return faults
+
+
+def fits(origin: dict[str, Any], place: dict[str, Any]) -> bool:
+    """Whether an origin is this place: the pair where there is one, else kind, address and hop as far as the table has them."""
+    if place.get("between") is not None:
+        found = origin["between"]
+        return found is not None and list(found) == list(place["between"])
+    return origin["kind"] == place["kind"] and all(
+        place.get(key) is None or origin[key] == place[key] for key in ("address", "hop")
+    )
+
+
+def scan(lab: Lab, scenario: Scenario, family: int, client: str, extra: tuple[str, ...] = ()) -> tuple[Any, float, str]:
+    """One `netprobe scan --json`: the document (None when there was none), seconds, standard error."""
+    lab.prepare(scenario, client, (family,))
+    start = time.monotonic()
+    argv = [sys.executable, "-m", "netprobe", "scan", lab.target(scenario, family), "-p", str(scenario.port), "--json"]
+    argv += ["--expect", "ssh", *scenario.options, *(() if scenario.host is None else (f"-{family}",)), *extra]
+    done = lab.exec(client, argv, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False)
+    try:
+        return json.loads(done.stdout), time.monotonic() - start, done.stderr
+    except ValueError:
+        return None, time.monotonic() - start, done.stderr
+
+
+def score_one(lab: Lab, scenario: Scenario, family: int, client: str, extra: tuple[str, ...] = (), raw: bool = True) -> Result:
+    """Scan and compare."""
+    document, seconds, errors = scan(lab, scenario, family, client, extra)
+    if document is None or not document["verdicts"]:
+        return Result(scenario, family, None, [f"no verdict: {errors.strip()[-300:]}"], seconds)
+    places = [lab.place(place, scenario, family, client) for place in scenario.origin]
+    verdict = document["verdicts"][0]
+    if scenario.verdicts:
+        return Result(scenario, family, verdict, several(lab, scenario, document["verdicts"]), seconds)
+    faults = judge(scenario, verdict, places, raw)
+    if "Traceback" in errors or "internal error" in errors:
+        faults.append(f"standard error: {errors.strip()[-300:]}")
+    return Result(scenario, family, verdict, faults, seconds)
+
+
+def several(lab: Lab, scenario: Scenario, verdicts: list[dict[str, Any]]) -> list[str]:
+    """A name with several addresses: a verdict for each."""
+    wanted = sorted(lab.scenario(name).cause for name in scenario.verdicts)
+    found = sorted(verdict["cause"] for verdict in verdicts)
+    return [] if set(wanted) <= set(found) else [f"causes {found}, should be {wanted}"]
+
+
+def run(
+    lab: Lab, told: Callable[[Result], None], extra: tuple[str, ...] = (), raw: bool = True, families: tuple[int, ...] = (4, 6)
+) -> list[Result]:
+    """Scan all scenarios of a lab, one at a time from each of its clients."""
+    work: queue.Queue[tuple[Scenario, int]] = queue.Queue()
+    for scenario in sorted(lab.scenarios, key=lambda s: not (s.cause in ("tarpit", "no-banner"))):
+        for family in scenario.families:
+            if family in families:
+                work.put((scenario, family))
+    results: list[Result] = []
+    lock = threading.Lock()
+    busy: dict[str, threading.Lock] = {}
+
+    def worker(client: str) -> None:
+        while True:
+            try:
+                scenario, family = work.get_nowait()
+            except queue.Empty:
+                return
+            own = scenario.client or client
+            with lock:
+                gate = busy.setdefault(own, threading.Lock())
+            with gate:
+                try:
+                    result = score_one(lab, scenario, family, own, extra, raw)
+                except Exception as error:  # one scenario's trouble must not hide the others' results
+                    result = Result(scenario, family, None, [f"{type(error).__name__}: {error}"])
+            with lock:
+                results.append(result)
+                told(result)
+
+    threads = [threading.Thread(target=worker, args=(client,)) for client in lab.clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def summary(results: list[Result]) -> str:
+    """The lab's score in a line."""
+    right = sum(not r.faults for r in results)
+    wrong = sum(r.wrong_and_certain for r in results)
+    return f"{right} of {len(results)} right, {wrong} wrong and certain"
+
+
+def save(results: list[Result], path: Path) -> None:
+    """All verdicts, for a closer look."""
+    path.write_text(json.dumps({r.name: {"faults": r.faults, "seconds": r.seconds, "verdict": r.verdict} for r in results}, indent=1))
