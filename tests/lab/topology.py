@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -89,7 +90,13 @@ class Lab:
     @staticmethod
     def sweep() -> int:
         """Take away what dead runs left behind; returns the number of namespaces removed."""
-        return sum(netns.remove(prefix) for prefix in netns.dead_prefixes())
+        removed = 0
+        for prefix in netns.dead_prefixes():
+            removed += netns.remove(prefix)
+            for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+                if folder.stat().st_uid == os.geteuid():
+                    shutil.rmtree(folder)
+        return removed
 
     def __enter__(self) -> Self:
         self.sweep()

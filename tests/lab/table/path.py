@@ -93,7 +93,8 @@ def path() -> Iterator[Scenario]:
         routes=(Route("target", "blackhole 192.0.2.0/24", "blackhole 2001:db8:1::/64"),),
     )  # fmt: skip
     yield Scenario(
-        "path_mtu_black_hole_800", "a link of MTU 800 (too small for IPv6) before a stock sshd, its 3/4 messages are filtered",
+        "path_mtu_black_hole_800",
+        "a link of MTU 800 (too small for IPv6) before a stock sshd, its 3/4 messages are filtered",
         "path-mtu-black-hole", "open", replace(OPEN, hears="SSH-2.0-"), site="box", box_mtu=800, allowed=("likely",),
         serves=(Serve("sshd"),), server_side=True, families=(V4,),
         rules=(Rule("box", "output", "icmp type destination-unreachable drop", key=None),),

@@ -101,12 +101,14 @@ def service() -> Iterator[Scenario]:
         serves=(Serve("sshd", options=(("config", "MaxStartups 1\nLoginGraceTime 0"),)),),
     )  # fmt: skip
     yield Scenario(
-        "sshd_no_rundir", "sshd's /run/sshd went away: each connection's process ends at once", "closed-before-banner", "open",
+        "sshd_no_rundir", "sshd's /run/sshd went away: each connection's process ends at once", "closed-before-banner",
+        "open",
         replace(OPEN, hears="^$|FIN|RST"), origin=(TARGET,), allowed=("likely",),
         serves=(Serve("sshd", options=(("lose_rundir", True),)),),
     )  # fmt: skip
     yield Scenario(
-        "ident_silence_r2", "r2 drops the client's identification and all that follows it", "reset-after-banner", "open",
+        "ident_silence_r2", "r2 drops the client's identification and all that follows it", "reset-after-banner",
+        "open",
         replace(OPEN, hears="SSH-2.0-"), serves=(Serve("sshd"),), allowed=ANY, also=("up", "path-mtu-black-hole"),
         rules=(Rule("r2", "forward", "tcp dport 22 @ih,0,32 0x5353482d drop"),),
     )  # fmt: skip
