@@ -174,6 +174,7 @@ IMPOSSIBLE = {
 # solicitations one second apart, RFC 4861 10), so silence is called after four seconds.
 SILENCE_NS = 4_200_000_000
 SPACED_NS = 1_000_000_000
+WALK_PATIENCE_NS = 120_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +360,10 @@ def _survey(e: Evidence) -> None:
     assert e.target.address is not None
     e.survey = survey(e.attempts, e.target.port, e.target.address)
     e.distance = e.survey.distance
+    for a in e.attempts:
+        if a.limited and a.answered_ns is None and a.server.address == e.target.address:
+            # A router may be farther away in time than the host's own answers suggest, but not by much.
+            e.waits_until(a.first.last_ns + max(e.patience_ns, WALK_PATIENCE_NS))
 
 
 def _form(e: Evidence, form: Form) -> list[Attempt]:

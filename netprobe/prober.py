@@ -193,17 +193,27 @@ class Prober:
     def _talk(self, e: Evidence, waits: list[int]) -> Iterator[Command]:
         """Say our identification, listen to the key exchange's beginning, hang up."""
         for connection, events in e.connections.items():
-            talk = _talk_of(e, events[0].client, events[0].server.port)
-            if talk is None or connection in self._hung:
+            if connection in self._hung:
                 continue
-            main = events[0].server.port == self.target.port
+            talk = _talk_of(e, events[0].client, events[0].server.port)
+            main = events[0].server.port == self.target.port and events[0].mss is None
+            if not main and not any(event.event in ("failed", "given-up", "closed") for event in events):
+                due = events[0].time_ns + ASIDE_WAIT_NS
+                if e.now_ns >= due:
+                    self._hung.add(connection)
+                    yield Hang(connection)
+                    continue
+                waits.append(due)
+            if talk is None:
+                continue
             said_ns = self._said.get(connection)
             if said_ns is not None and talk.attempt.client_data is None and e.now_ns < said_ns + SECOND:
                 waits.append(e.now_ns + GRACE_NS)
             if not any(event.event == "open" for event in events):
                 continue
             if talk.opening.identification is not None:
-                if not main or e.features["expect"] == "any" or talk.opening.kexinit or not talk.opening.speaks_2:
+                aside = events[0].server.port != self.target.port
+                if aside or e.features["expect"] == "any" or talk.opening.kexinit or not talk.opening.speaks_2:
                     self._hung.add(connection)
                     yield Hang(connection)
                 elif connection not in self._said:
@@ -220,13 +230,6 @@ class Prober:
             elif main and self.plan.identify and connection not in self._said and e.features.get("spoke") == "nothing":
                 self._said[connection] = e.now_ns
                 yield Say(connection, b"HEAD / HTTP/1.0\r\n\r\n")
-            elif not main:
-                due = talk.attempt.first.time_ns + ELSEWHERE_WAIT_NS
-                if e.now_ns >= due:
-                    self._hung.add(connection)
-                    yield Hang(connection)
-                else:
-                    waits.append(due)
 
     def asked(self, name: str) -> bool:
         """Whether a step was taken."""
@@ -234,7 +237,8 @@ class Prober:
 
 
 SPEAK_FIRST_NS = 2_500_000_000
-ELSEWHERE_WAIT_NS = 2_000_000_000
+# How long a connection aside (another port, a small MSS) may take to say what it is opened for.
+ASIDE_WAIT_NS = 3_000_000_000
 
 
 def _talk_of(e: Evidence, client: Endpoint | None, port: int) -> Conversation | None:
@@ -278,7 +282,29 @@ def _doubtful_proxy(p: Prober, e: Evidence) -> bool:
 
 
 def _wants_elsewhere(p: Prober, e: Evidence) -> bool:
-    return p.plan.elsewhere and e.features["expect"] == "ssh" and (_refused(p, e) or _unanswered(p, e) or _broken_service(p, e))
+    """SSH was expected here, isn't here, and the host answers: it may be on another port."""
+    return (
+        p.plan.elsewhere
+        and e.features["expect"] == "ssh"
+        and e.features.get("host") == "answers"
+        and e.features.get("icmp_from") != "path"
+        and (_refused(p, e) or _unanswered(p, e) or _broken_service(p, e))
+    )
+
+
+def _more_ports(p: Prober, e: Evidence) -> bool:
+    """Nothing of the host has answered so far: more ports may find it alive."""
+    return p.plan.elsewhere and e.features["expect"] == "ssh" and _unanswered(p, e) and e.features.get("host") != "answers"
+
+
+def _sender_unplaced(p: Prober, e: Evidence) -> bool:
+    """The walk left open where the sender of the error is: routers hold errors back (RFC 1812 4.3.2.8)."""
+    a, s = e.answer, e.survey
+    if not _icmp_from_path(p, e) or a is None or a.icmp is None or s is None:
+        return False
+    if a.icmp.meaning.kind == "expired":
+        return not s.loops
+    return s.hop_of(a.icmp.sender) is None and s.port_reached is None
 
 
 def _icmp_from_path(p: Prober, e: Evidence) -> bool:
@@ -511,16 +537,16 @@ STEPS: tuple[Step, ...] = (
     Step("compare", 0.0, lambda p, e: e.features.get("answer") == "reset", _compare),
     Step("control", 0.0, lambda p, e: _refused(p, e) and e.features.get("answer") != "reset", _control),
     Step("another-source", 0.0, lambda p, e: e.features.get("answer") == "challenge", _marked_syn),
-    Step("elsewhere", 0.0, lambda p, e: _wants_elsewhere(p, e) and not _unanswered(p, e), _elsewhere),
+    Step("elsewhere", 0.0, _wants_elsewhere, _elsewhere),
     Step("distance", 0.0, _host_known, _distance),
     Step("distance-again", 0.0, _distance_wrong, _distance_again),
     Step("walk-reset", 0.0, _reset_in_doubt, _walk_reset),
     Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
-    Step("walk-sender-again", 1.2, _icmp_from_path, _walk_sender),
+    Step("walk-sender-again", 1.2, _sender_unplaced, _walk_sender),
     Step("twin", 1.1, _mixed, _twin),
     Step("repeat", 0.35, _unanswered, _marked_syn),
     Step("alive", 0.35, _unanswered, _control),
-    Step("elsewhere-silent", 0.4, lambda p, e: _wants_elsewhere(p, e) and _unanswered(p, e), _elsewhere),
+    Step("more-ports", 1.4, lambda p, e: _more_ports(p, e) and not p.asked("elsewhere"), _elsewhere),
     Step("fragments", 0.5, lambda p, e: p.plan.patient and _unanswered(p, e), _fragments),
     Step("quad", 0.6, _unanswered, _quad),
     Step("walk", 0.8, _unanswered, _walk_port),
