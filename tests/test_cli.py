@@ -113,7 +113,7 @@ def test_an_alias_of_ssh_config_is_followed(monkeypatch: pytest.MonkeyPatch, cap
         (("scan", "--banner-wait", "0", "192.0.2.1"), "600 seconds"),
         (("scan", "--rate", "0", "192.0.2.1"), "packets a second"),
         (("scan", "--rate", "nan", "192.0.2.1"), "packets a second"),
-        (("scan", "--rate", "fast", "192.0.2.1"), "valid number"),
+        (("scan", "--rate", "fast", "192.0.2.1"), "not a number"),
         (("scan", "-w", "/", "192.0.2.1"), "a directory"),
         (("scan", "--json", "--jsonl", "192.0.2.1"), "one of them"),
         (("scan", "-q", "-v", "192.0.2.1"), "contradict"),

@@ -212,3 +212,18 @@ def test_start_up_is_quick() -> None:
             subprocess.run([sys.executable, "-m", "netprobe", argument], cwd=ROOT, capture_output=True, check=True)
             times.append(time.perf_counter() - started)
         assert min(times) < limit_s
+
+
+def test_a_scan_loads_no_pydantic() -> None:
+    """It would cost more than the scan of a closed port; see netprobe.cli.coercion."""
+    program = FAKE[-1]
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", program, "scan", "-p", "22", "--rate", "20", "192.0.2.1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 0
+    assert "pydantic" not in done.stderr

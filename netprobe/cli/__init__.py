@@ -15,6 +15,7 @@ import typer
 
 from netprobe import __version__
 from netprobe.cli.analyze import analyze
+from netprobe.cli.coercion import quicken
 from netprobe.cli.explain import explain
 from netprobe.cli.scan import scan
 from netprobe.errors import NetprobeError
@@ -52,6 +53,7 @@ def _options(
     pass
 
 
+quicken()
 app.command(no_args_is_help=True, short_help="Why does a connection fail? Find out by probing.")(scan)
 app.command(no_args_is_help=True, short_help="Why did it fail? Find out from saved captures.")(analyze)
 app.command(no_args_is_help=True, short_help="What a rule, a cause or an error text means.")(explain)
