@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 _TIME_LIMIT_S = 2.0
-_AT_ONCE = 4
+_AT_ONCE = 8
 _SSH_PORT = 22
 
 
@@ -36,30 +38,64 @@ def resolve(hosts: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | No
     """What ssh makes of each (host, user); those it reaches just as typed are left out."""
     ssh = shutil.which("ssh")
     wanted = list(dict.fromkeys(hosts))
-    if ssh is None or not wanted:
-        return {}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(lambda pair: _ask(ssh, *pair), wanted)
-        found = {pair: parse(pair[0], text) for pair, text in zip(wanted, answers, strict=True)}
-    return {pair: alias for pair, alias in found.items() if alias is not None}
+    found: dict[tuple[str, str | None], Alias] = {}
+    for start in range(0, len(wanted) if ssh else 0, _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        for pair, text in zip(some, _answers([_question(ssh or "", *pair) for pair in some]), strict=True):
+            alias = parse(pair[0], text)
+            if alias is not None:
+                found[pair] = alias
+    return found
 
 
-def _ask(ssh: str, host: str, login: str | None) -> str:
+def _question(ssh: str, host: str, login: str | None) -> list[str]:
+    # The host name has been through netprobe.targets; `--` all the same.
+    return [ssh, "-G", *(["-l", login] if login else []), "--", host]
+
+
+def _answers(commands: list[list[str]]) -> list[str]:
+    """What these commands print, run side by side; an empty text for each that fails or takes too long."""
     user, group, groups = _caller()
+    running: list[subprocess.Popen[bytes]] = []
     try:
-        done = subprocess.run(  # a fixed command; the host name has been through netprobe.targets
-            [ssh, "-G", *(["-l", login] if login else []), "--", host],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIME_LIMIT_S,
-            check=False,
-            user=user,
-            group=group,
-            extra_groups=groups,
-        )
+        for command in commands:
+            running.append(  # noqa: PERF401 - one at a time: should one fail to start, the others must be ended
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # what ssh starts (`Match exec`) must be stoppable, too
+                    user=user,
+                    group=group,
+                    extra_groups=groups,
+                )
+            )
+        deadline = time.monotonic() + _TIME_LIMIT_S
+        return [_answer(process, deadline - time.monotonic()) for process in running]
     except (OSError, subprocess.SubprocessError):
+        return [""] * len(commands)
+    finally:
+        for process in running:
+            _end(process)
+
+
+def _answer(process: subprocess.Popen[bytes], seconds: float) -> str:
+    try:
+        said, _ = process.communicate(timeout=max(seconds, 0))
+    except subprocess.TimeoutExpired:
         return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+    return said.decode("utf-8", "replace") if process.returncode == 0 else ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Take away what is left of a command: all of its session, then our end of the pipe."""
+    if process.poll() is None or (process.stdout and not process.stdout.closed):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout:
+        process.stdout.close()
 
 
 def _caller() -> tuple[int | None, int | None, list[int] | None]:
