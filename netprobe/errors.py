@@ -24,7 +24,7 @@ class UsageError(NetprobeError):
     exit_code = 2
 
 
-class CannotMeasure(NetprobeError):
+class CannotMeasure(NetprobeError):  # noqa: N818 (says what it is)
     """There is nothing to give a verdict on: no privilege, an unknown interface, a file that can't be opened."""
 
     exit_code = 3
@@ -40,7 +40,7 @@ class CaptureWriteError(NetprobeError):
     exit_code = 3
 
 
-class DamagedInput(NetprobeError):
+class DamagedInput(NetprobeError):  # noqa: N818 (says what it is)
     """A capture is damaged; what stands before the damage was read."""
 
     exit_code = 4

@@ -6,12 +6,13 @@ Glossary, and the way of a record:
     LiveWire     captures, crafts and connects (needs CAP_NET_RAW once)       live.py
     ConnectWire  connects, as any user may                                    connect.py
     MemoryWire   a scripted network with a clock of its own, for tests        memory.py
-    Tap          the capture socket: packets become frames                    tap.py (filter: bpf.py, choice: relevance.py)
-    Sender       crafted probes to the neighbour that the route names         sender.py (bytes: codec.py, link addresses: neighbors.py)
-    Connector    the kernel's connect()s become facts                         connections.py
-    Kernel       routes, neighbours, links                                    netlink.py
+    Tap          the capture socket: packets become frames                    tap.py (filter: bpf.py, choice:
+    relevance.py) Sender       crafted probes to the neighbour that the route names         sender.py (bytes:
+    codec.py, link addresses: neighbors.py) Connector    the kernel's connect()s become facts
+    connections.py Kernel       routes, neighbours, links                                    netlink.py
     Recorder     the one counter, and the file                                recorder.py
-    capture      files: writer.py writes pcapng; capture.py reads             pcapng.py, pcap.py; facts.py: facts as text
+    capture      files: writer.py writes pcapng; capture.py reads             pcapng.py, pcap.py; facts.py: facts as
+    text
 
 This file imports nothing of the above: what starts fast stays fast.
 """
@@ -40,7 +41,8 @@ class Wire(Protocol):
         """Nanoseconds since the epoch; never runs backwards."""
 
     def resolve(self, name: str, families: tuple[int, ...]) -> ResolvedFact:
-        """The addresses of a name (families: 4, 6), without a number yet. Blocks for seconds at most; safe in any thread."""
+        """The addresses of a name (families: 4, 6), without a number yet. Blocks for seconds at most; safe in any
+        thread."""
 
     def route(self, address: str, port: int | None = None) -> RouteFact:
         """The kernel's route to an address, without a number yet. Doesn't block."""
@@ -55,8 +57,8 @@ class Wire(Protocol):
         """Carry out a command. Never raises for what the network does: that comes as a record."""
 
     def receive(self, deadline_ns: int) -> list[Record]:
-        """What happened, in order; waits for something until the deadline. Raises CaptureWriteError, once, when saving failed:
-        no record is lost by it, and the next call goes on."""
+        """What happened, in order; waits for something until the deadline. Raises CaptureWriteError, once, when
+        saving failed: no record is lost by it, and the next call goes on."""
 
     def wake(self) -> None:
         """Make `receive` return, empty if need be; safe in any thread and in a signal handler."""

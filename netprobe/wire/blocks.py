@@ -10,7 +10,8 @@ LARGEST_TIME_NS = (1 << 63) - 1
 
 
 class Damage(NamedTuple):
-    """Something wrong with a file at `offset` bytes. A `notice` is harmless: the file was being written when it was cut."""
+    """Something wrong with a file at `offset` bytes. A `notice` is harmless: the file was being written when it was
+    cut."""
 
     offset: int
     what: str
@@ -20,7 +21,7 @@ class Damage(NamedTuple):
         return f"byte {self.offset}: {self.what}"
 
 
-class Truncated(Exception):
+class TruncatedError(Exception):
     """The bytes asked for aren't there: the file ends."""
 
 
@@ -52,10 +53,10 @@ class ByteStream:
         return self._ahead[:count]
 
     def read(self, count: int) -> bytes:
-        """The next `count` bytes; Truncated when there are fewer."""
+        """The next `count` bytes; TruncatedError when there are fewer."""
         found = self.peek(count)
         if len(found) < count:
-            raise Truncated
+            raise TruncatedError
         self._ahead = self._ahead[count:]
         self.offset += count
         return found

@@ -3,7 +3,8 @@
 House rules of this file:
 1. Coarse and safe: the kernel drops the bulk, `relevance` decides exactly. What we might need always passes.
 2. Offsets count from the network header (AF_PACKET SOCK_DGRAM); the protocol comes from the ancillary area (filter.h).
-3. Jumps are written with labels and are all forward; a program stays far below the 255 that a conditional jump can reach.
+3. Jumps are written with labels and are all forward; a program stays far below the 255 that a conditional jump can
+   reach.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ class _Program:
 
 
 def program(addresses: Collection[str]) -> bytes:
-    """The filter for a scan of `addresses`: ARP, all ICMP, TCP and fragments to or from them (of all addresses when there are
-    more than MOST_ADDRESSES), and of loopback only the outgoing copy."""
+    """The filter for a scan of `addresses`: ARP, all ICMP, TCP and fragments to or from them (of all addresses when
+    there are more than MOST_ADDRESSES), and of loopback only the outgoing copy."""
     v4 = {int.from_bytes(socket.inet_aton(a), "big") for a in addresses if ":" not in a}
     # Of an IPv6 address the last word is compared: enough to keep the bulk away
     v6 = {

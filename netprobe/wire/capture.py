@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 from netprobe.errors import UnreadableCapture
@@ -23,8 +24,8 @@ __all__ = ["CaptureReader", "Damage"]
 
 
 class CaptureReader:
-    """The records of one file, once: `for record in CaptureReader(path)`. Raises UnreadableCapture when it can't be opened or is no
-    capture. What is known only at the end (`damage`, `dropped`) is complete when the loop is over."""
+    """The records of one file, once: `for record in CaptureReader(path)`. Raises UnreadableCapture when it can't be
+    opened or is no capture. What is known only at the end (`damage`, `dropped`) is complete when the loop is over."""
 
     def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
         self.name, stream = _open(source)
@@ -84,7 +85,7 @@ def _open(source: str | os.PathLike[str] | IO[bytes]) -> tuple[str, IO[bytes]]:
         return str(getattr(source, "name", "the capture")), source
     name = os.fspath(source)
     try:
-        return name, open(name, "rb")  # noqa: SIM115 (closed by close())
+        return name, Path(name).open("rb")
     except (OSError, ValueError) as error:
         raise UnreadableCapture(_cannot_open(name, error)) from error
 

@@ -5,7 +5,8 @@ House rules of this file:
 2. A SYN looks as this kernel's own would: filters and servers must not tell them apart.
 3. Numbers that identify a probe (ports, seq, ack) are the prober's; only fields nobody matches are random.
 
-A scan has no 0.2 s to spend: it sends these packets from templates.py, where they lie ready-built; the tests hold both equal.
+A scan has no 0.2 s to spend: it sends these packets from templates.py, where they lie ready-built; the tests hold
+both equal.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from netprobe.model import Probe, Shape
+from netprobe.model import Endpoint, Probe, Shape
 from netprobe.wire.templates import largest_segment, window_scale
 
 _DEFAULT_TTL = 64
@@ -38,8 +39,8 @@ def preload() -> None:
 
 
 def build(probe: Probe, mtu: int = 1500) -> bytes:
-    """The IP packet of a probe, checksums included. The family is that of its addresses; a zone (`%eth0`) is ignored. `mtu` is
-    the interface's: a SYN announces the segment size that goes with it."""
+    """The IP packet of a probe, checksums included. The family is that of its addresses; a zone (`%eth0`) is
+    ignored. `mtu` is the interface's: a SYN announces the segment size that goes with it."""
     version = 6 if ":" in probe.server.address else 4
     payload = _echo(probe, version) if probe.shape is Shape.ECHO else _segment(probe, largest_segment(version, mtu))
     return bytes(_header(probe, version) / payload)
@@ -113,18 +114,12 @@ def _echo(probe: Probe, version: int) -> Any:
     return inet6.ICMPv6EchoRequest(id=identifier, seq=sequence, data=_ECHO_PAYLOAD)
 
 
-if __name__ == "__main__":
-    import textwrap
-
-    from netprobe.model import Endpoint
-
-    random.seed(0)
-    print("TEMPLATES = {")
+def templates() -> str:
+    """The table of templates.py, as Python source."""
+    lines = ["TEMPLATES = {"]
     for shape in Shape:
-        for version, address in ((4, "0.0.0.0"), (6, "::")):
-            packet = build(Probe(shape, Endpoint(address, 0), Endpoint(address, 0), tos=0))
-            print(f"    (Shape.{shape.name}, {version}): (")
-            for line in textwrap.wrap(packet.hex(), 96):
-                print(f'        "{line}"')
-            print("    ),")
-    print("}")
+        for version, address in ((4, "192.0.2.1"), (6, "2001:db8::1")):
+            packet = build(Probe(shape, Endpoint(address, 0), Endpoint(address, 0), tos=0)).hex()
+            pieces = [f'        "{packet[at : at + 96]}"' for at in range(0, len(packet), 96)]
+            lines += [f"    (Shape.{shape.name}, {version}): (", *pieces, "    ),"]
+    return "\n".join([*lines, "}"])

@@ -1,4 +1,5 @@
-"""The wire of an ordinary user: connect()s, their error queues, and the kernel's news; no packet is captured or crafted.
+"""The wire of an ordinary user: connect()s, their error queues, and the kernel's news; no packet is captured or
+crafted.
 
 House rules of this file:
 1. One thread; only `resolve` and `wake` may be called from others.
@@ -25,7 +26,8 @@ from netprobe.wire.writer import CaptureWriter
 
 
 class ConnectWire:
-    """Measures with connect() alone. `device` holds all connections to one interface; CannotMeasure when there is none such."""
+    """Measures with connect() alone. `device` holds all connections to one interface; CannotMeasure when there is
+    none such."""
 
     mode = Mode.CONNECT
     syn_window_s: float | None = None
@@ -77,7 +79,7 @@ class ConnectWire:
             return RouteFact(time_ns=self.now_ns(), address=address, outcome="no-route")
         route = self._kernel.route(bare, port=port, oif=index)
         if route.outcome == "ok":
-            self._neighborhood.use(route.ifindex, route.gateway or bare)
+            self._neighborhood.use(route.ifindex, route.gateway or bare, self.now_ns())
         return RouteFact(
             time_ns=self.now_ns(),
             address=address,
@@ -110,8 +112,8 @@ class ConnectWire:
         self._recorder.comment(number, text)
 
     def receive(self, deadline_ns: int) -> list[Record]:
-        """What happened, in order; waits for something until the deadline. Raises CaptureWriteError, once, when saving failed:
-        nothing is lost by it, and the next call goes on."""
+        """What happened, in order; waits for something until the deadline. Raises CaptureWriteError, once, when
+        saving failed: nothing is lost by it, and the next call goes on."""
         self._recorder.check()
         while True:
             self._work(self.now_ns())

@@ -2,7 +2,8 @@
 
 House rules of this file:
 1. Nothing the network or the kernel does to a connection raises; it becomes a fact.
-2. The error queue is read before SO_ERROR: reading the queue clears the error, and the queue says more (ip(7), IP_RECVERR).
+2. The error queue is read before SO_ERROR: reading the queue clears the error, and the queue says more (ip(7),
+   IP_RECVERR).
 3. What a stranger sends is drained up to a bound, so that our close is a FIN and not a RST.
 """
 
@@ -64,9 +65,10 @@ class _Connection:
 class Connector:
     """All connections of a scan, on the epoll of its wire.
 
-    `keep_data`: tell what was received in facts (where no frames are captured). `syn_window_s`: stop the kernel from repeating
-    its SYN after that long, where `leaves(address)` says that SYNs do leave this machine; the connection is still only given up
-    after its patience. TCP_SYNCNT can't do that: 1 sends three SYNs and gives up just before a dead neighbour is told (Linux 6.18).
+    `keep_data`: tell what was received in facts (where no frames are captured). `syn_window_s`: stop the kernel from
+    repeating its SYN after that long, where `leaves(address)` says that SYNs do leave this machine; the connection
+    is still only given up after its patience. TCP_SYNCNT can't do that: 1 sends three SYNs and gives up just before
+    a dead neighbour is told (Linux 6.18).
     """
 
     def __init__(
@@ -109,17 +111,20 @@ class Connector:
         try:
             sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:
-            return self._stillborn(command, None, now_ns, error)
+            self._stillborn(command, None, now_ns, error)
+            return
         try:
             self._set_options(sock, command)
             result = sock.connect_ex(_socket_address(command.server))
         except (OSError, OverflowError) as error:
             sock.close()
-            return self._stillborn(command, None, now_ns, error)
+            self._stillborn(command, None, now_ns, error)
+            return
         connection = _Connection(command, sock, now_ns, self._syn_window_s)
         if result not in (0, errno.EINPROGRESS):
             sock.close()
-            return self._stillborn(command, connection.client, now_ns, OSError(result, ""))
+            self._stillborn(command, connection.client, now_ns, OSError(result, ""))
+            return
         self._by_id[command.id] = self._by_fd[sock.fileno()] = connection
         self._tell(connection, "started", time_ns=now_ns)
         self._poll.register(sock.fileno(), select.EPOLLOUT)
@@ -147,9 +152,8 @@ class Connector:
     def due_ns(self) -> int | None:
         """When `expire` has something to do."""
         times = [c.give_up_ns for c in self._silent.values()]
-        for connection in self._by_id.values():
-            if not connection.open:
-                times.append(min(connection.give_up_ns, connection.quiet_ns or connection.give_up_ns))
+        pending = (c for c in self._by_id.values() if not c.open)
+        times.extend(min(c.give_up_ns, c.quiet_ns or c.give_up_ns) for c in pending)
         return min(times, default=None)
 
     def expire(self, now_ns: int) -> None:
@@ -214,7 +218,8 @@ class Connector:
                     self._end(connection, _name(error.errno or 0))
                 return  # else an ICMP error that IP_RECVERR reports and the connection survives
             if not data:
-                return self._end(connection, None)
+                self._end(connection, None)
+                return
             connection.taken += len(data)
             if self._keep_data:
                 self._tell(connection, "data", data=data)
@@ -312,7 +317,7 @@ class Connector:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._device.encode() + b"\0")
         if command.source_port is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("::" if v6 else "0.0.0.0", command.source_port))
+            sock.bind(("", command.source_port))
 
 
 def _socket_address(server: Endpoint) -> tuple[str, int] | tuple[str, int, int, int]:
@@ -323,7 +328,8 @@ def _socket_address(server: Endpoint) -> tuple[str, int] | tuple[str, int, int, 
 
 
 def scope(zone: str) -> int:
-    """The interface index of a zone (RFC 4007): its name or its number; 0 for none. OSError when there is no such interface."""
+    """The interface index of a zone (RFC 4007): its name or its number; 0 for none. OSError when there is no such
+    interface."""
     if not zone:
         return 0
     return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)

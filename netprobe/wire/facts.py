@@ -3,7 +3,8 @@
 House rules of this file:
 1. Generic over the dataclasses of model.py: a new kind of Fact needs a line in `_say` at most.
 2. A file is a stranger: `load` gives None for what it doesn't know or can't read, and never raises.
-3. `number` and `time_ns` belong to the record's place in the file, not to its JSON; `time_ns` is kept for its last three digits.
+3. `number` and `time_ns` belong to the record's place in the file, not to its JSON; `time_ns` is kept for its last
+   three digits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The wire of a user with CAP_NET_RAW: every packet of the scan is captured, probes are crafted, connect()s run beside them.
+"""The wire of a user with CAP_NET_RAW: every packet of the scan is captured, probes are crafted, connect()s run
+beside them.
 
 House rules of this file:
 1. All privileged sockets are opened by the constructor; everything after works as nobody.
@@ -34,9 +35,7 @@ class LiveWire(ConnectWire):
         super().__init__(writer=writer, device=device)
         try:
             self._tap = Tap(self._clock)
-            self._sender = Sender(
-                self._kernel, rate=rate, now_ns=self.now_ns(), notice=self._tap.notice, device=device
-            )
+            self._sender = Sender(self._kernel, rate=rate, now_ns=self.now_ns(), notice=self._tap.notice, device=device)
         except OSError as error:
             self.close()
             raise CannotMeasure(

@@ -2,7 +2,8 @@
 
 House rules of this file:
 1. The same script gives the same records, every time; nothing here reads a clock.
-2. What leaves is recorded as on a real wire: a crafted probe is an outgoing frame, a connect() begins with a `started` fact.
+2. What leaves is recorded as on a real wire: a crafted probe is an outgoing frame, a connect() begins with a
+   `started` fact.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class MemoryWire:
         outcome = "ok" if addresses else "not-found"
         return ResolvedFact(time_ns=self._now_ns, name=name, outcome=outcome, addresses=addresses)
 
-    def route(self, address: str, port: int | None = None) -> RouteFact:
+    def route(self, address: str, port: int | None = None) -> RouteFact:  # noqa: ARG002 (the script knows no policy routes)
         """What the script says of a route; every address is on-link behind eth0 otherwise."""
         if address in self._routes:
             return replace(self._routes[address], time_ns=self._now_ns)

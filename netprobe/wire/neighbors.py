@@ -1,7 +1,8 @@
 """Next hops: what the kernel knows of their link addresses, and asking for ourselves where it doesn't ask.
 
 House rules of this file:
-1. The kernel resolves; its connect() beside every probe makes it. Only where a local filter stops that connect() do we ask.
+1. The kernel resolves; its connect() beside every probe makes it. Only where a local filter stops that connect() do
+   we ask.
 2. A probe never goes to a broadcast or multicast link address; a request for a neighbour does, as ARP and NDP want it.
 3. Every change of a next hop in use is told once, as a NeighborFact.
 """
@@ -41,9 +42,7 @@ class Neighborhood:
     """The next hops and interfaces of a scan. `ask` sends an ARP or neighbour request through an interface (None where
     the wire can't); `notice` is told of each next hop on its first use."""
 
-    def __init__(
-        self, kernel: Kernel, ask: Ask | None = None, notice: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, kernel: Kernel, ask: Ask | None = None, notice: Callable[[str], None] | None = None) -> None:
         self._kernel = kernel
         self._ask = ask
         self._notice = notice
@@ -52,6 +51,7 @@ class Neighborhood:
         self._told: dict[Hop, str | None] = {}
         self._addresses: dict[Hop, bytes] = {}  # heard in answers to our own requests
         self._searches: dict[Hop, _Search] = {}
+        self._doubts: dict[Hop, _Search] = {}
         self._facts: list[NeighborFact | LinkFact] = []
 
     def facts(self) -> list[NeighborFact | LinkFact]:
@@ -59,34 +59,42 @@ class Neighborhood:
         found, self._facts = self._facts, []
         return found
 
-    def use(self, index: int, hop: str) -> None:
-        """From now on tell of changes of this interface and this next hop."""
+    def use(self, index: int, hop: str, now_ns: int) -> None:
+        """From now on tell of changes of this interface and this next hop. Where the kernel only remembers it, ask:
+        it would take eight seconds to notice that a machine is gone."""
         self._used.add(index)
         if (index, hop) not in self._told:
             if self._notice is not None:
                 self._notice(hop)
             entry = self._kernel.neighbor(index, hop)
-            self._told[index, hop] = "reachable" if entry is not None and entry.state & netlink.VALID_STATES else None
+            known = entry is not None and entry.state & netlink.VALID_STATES
+            self._told[index, hop] = "reachable" if known else None
+            if self._ask is not None and entry is not None and entry.state & netlink.DOUBTFUL_STATES:
+                self._doubts[index, hop] = _Search(now_ns)
 
     def hear(self, news: Iterable[Link | Neighbor], now_ns: int) -> None:
         """Take in what the kernel announced."""
         for item in news:
             if isinstance(item, Link):
                 self._hear_link(item, now_ns)
-            elif (item.ifindex, item.address) in self._told:
-                if item.state != 0:  # a deleted entry says nothing of the neighbour
-                    self._hear_neighbor(item, now_ns)
+            elif (item.ifindex, item.address) in self._told and item.state != 0:  # a deleted entry says nothing
+                self._hear_neighbor(item, now_ns)
 
     def hear_frame(self, frame: Frame, index: int) -> None:
         """Take in the answer to a request of our own: an ARP reply or a neighbour advertisement (SLL2 frame)."""
-        if not self._searches or frame.outgoing:
+        if not (self._searches or self._doubts) or frame.outgoing:
             return
         found = _advertised(frame.data)
-        if found is not None and (index, found[0]) in self._searches:
-            self._addresses[index, found[0]] = found[1]
+        if found is None:
+            return
+        hop = (index, found[0])
+        self._doubts.pop(hop, None)
+        if hop in self._searches:
+            self._addresses[hop] = found[1]
 
     def link_address(self, index: int, hop: str, now_ns: int) -> bytes | None:
-        """The link address of a next hop; None starts a search, whose end `settle` tells. Empty where links have none."""
+        """The link address of a next hop; None starts a search, whose end `settle` tells. Empty where links have
+        none."""
         link = self.links.get(index)
         if link is not None and (link.flags & netlink.NO_ARP or not link.address):
             return bytes(len(link.address))
@@ -98,14 +106,18 @@ class Neighborhood:
 
     def due_ns(self) -> int | None:
         """When `settle` has something to do."""
-        return min((s.look_ns for s in self._searches.values()), default=None)
+        searches = [s.look_ns for s in self._searches.values()]
+        return min([*searches, *(s.ask_ns for s in self._doubts.values())], default=None)
 
     def settle(self, now_ns: int) -> tuple[dict[Hop, bytes], list[Hop]]:
         """The searches that ended: found link addresses, and next hops that don't answer."""
+        self._settle_doubts(now_ns)
         found: dict[Hop, bytes] = {}
         failed: list[Hop] = []
         for hop, search in self._searches.items():
-            address = self._addresses.get(hop) or self._look(hop, search, now_ns)
+            address = self._addresses.get(hop)
+            if address is None and now_ns >= search.look_ns:
+                address = self._look(hop, search, now_ns)
             if address:
                 found[hop] = address
                 self._tell(hop, "reachable", address, now_ns)
@@ -115,6 +127,23 @@ class Neighborhood:
         for hop in [*found, *failed]:
             del self._searches[hop]
         return found, failed
+
+    def _settle_doubts(self, now_ns: int) -> None:
+        """Ask those that the kernel only remembers; tell of those that don't answer."""
+        for hop, search in list(self._doubts.items()):
+            if now_ns < search.ask_ns:
+                continue
+            link = self.links.get(hop[0])
+            entry = self._kernel.neighbor(*hop) if search.asked else None
+            if link is None or self._ask is None or (entry is not None and entry.state & netlink.SURE_STATES):
+                del self._doubts[hop]
+            elif search.asked < _MOST_REQUESTS:
+                self._ask(link, hop[1])
+                search.asked += 1
+                search.ask_ns = now_ns + _ASK_EVERY_NS
+            else:
+                del self._doubts[hop]
+                self._tell(hop, "failed", None, now_ns)
 
     def _look(self, hop: Hop, search: _Search, now_ns: int) -> bytes | None:
         """The link address of a next hop, empty when it failed, None when it is too early to say."""
@@ -174,7 +203,8 @@ def _usable(entry: Neighbor | None) -> bytes | None:
 
 
 def _advertised(data: bytes) -> tuple[str, bytes] | None:
-    """The address and link address that an ARP reply or a neighbour advertisement tells (data: SLL2 header, then the packet)."""
+    """The address and link address that an ARP reply or a neighbour advertisement tells (data: SLL2 header, then the
+    packet)."""
     protocol, packet = data[0:2], data[20:]
     if protocol == b"\x08\x06" and packet[6:8] == b"\x00\x02" and len(packet) >= 28:
         link_address, address = packet[8:14], socket.inet_ntop(socket.AF_INET, packet[14:18])

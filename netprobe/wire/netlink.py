@@ -48,12 +48,14 @@ NO_ARP = 0x80
 ETHERNET, LOOPBACK = 1, 772
 
 VALID_STATES = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80  # NUD_VALID: the link address can be used
+DOUBTFUL_STATES = 0x04 | 0x08 | 0x10  # stale, delay, probe: remembered, not confirmed
+SURE_STATES = VALID_STATES & ~DOUBTFUL_STATES
 _STATE_NAMES = {0x01: "incomplete", 0x20: "failed"}
 
 
 class Route(NamedTuple):
-    """How the kernel would send to an address. `outcome` as in model.RouteFact; `encapsulated`: the route adds a tunnel header,
-    which only the kernel can do."""
+    """How the kernel would send to an address. `outcome` as in model.RouteFact; `encapsulated`: the route adds a
+    tunnel header, which only the kernel can do."""
 
     outcome: str
     ifindex: int = 0
@@ -81,7 +83,8 @@ class Link(NamedTuple):
 
 
 class Neighbor(NamedTuple):
-    """An entry of the neighbour table. `state` is a NUD_ bit (0 for a deleted entry), `link_address` None where unknown."""
+    """An entry of the neighbour table. `state` is a NUD_ bit (0 for a deleted entry), `link_address` None where
+    unknown."""
 
     ifindex: int
     address: str
@@ -108,8 +111,8 @@ class Kernel:
         self._socket.close()
 
     def route(self, address: str, *, port: int | None = None, oif: int = 0) -> Route:
-        """The route of a TCP segment to `address` (without a zone; `oif` is the zone's interface index), and to `port` where
-        policy rules may look at it."""
+        """The route of a TCP segment to `address` (without a zone; `oif` is the zone's interface index), and to
+        `port` where policy rules may look at it."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         destination = socket.inet_pton(family, address)
         attributes = _attribute(1, destination) + _attribute(27, bytes([socket.IPPROTO_TCP]))

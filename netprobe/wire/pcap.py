@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from netprobe.model import Frame
-from netprobe.wire.blocks import LARGEST_PACKET, ByteStream, Damage, Notes, Truncated, bounded
+from netprobe.wire.blocks import LARGEST_PACKET, ByteStream, Damage, Notes, TruncatedError, bounded
 from netprobe.wire.direction import outgoing
 
 MAGICS = {
@@ -26,7 +26,7 @@ def read(stream: ByteStream, notes: Notes) -> Iterator[Frame]:
     """The frames of a file whose magic number is one of MAGICS."""
     try:
         header = stream.read(24)
-    except Truncated:
+    except TruncatedError:
         notes.damage.append(Damage(0, "the file ends within its header"))
         return
     order, unit_ns = MAGICS[header[:4]]
@@ -41,7 +41,7 @@ def read(stream: ByteStream, notes: Notes) -> Iterator[Frame]:
                 notes.damage.append(Damage(at, f"a packet of {captured} bytes is impossible; reading ends here"))
                 return
             data = stream.read(captured)
-        except Truncated:
+        except TruncatedError:
             notes.damage.append(
                 Damage(at, "the last packet is cut off; the file was copied while it was written?", notice=True)
             )

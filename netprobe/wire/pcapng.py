@@ -1,9 +1,11 @@
-"""Reads the pcapng format: sections of either byte order, several interfaces, all packet blocks (draft-ietf-opsawg-pcapng).
+"""Reads the pcapng format: sections of either byte order, several interfaces, all packet blocks
+(draft-ietf-opsawg-pcapng).
 
 House rules of this file:
 1. A generator of records that never raises anything of its own but OSError, from the disk.
 2. A block that can't be understood but has an end is passed over, and told; one without ends the reading.
-3. What Wireshark counts as a frame takes a number here too, even where it gives no record: a journal entry of another program.
+3. What Wireshark counts as a frame takes a number here too, even where it gives no record: a journal entry of
+   another program.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 
 from netprobe.model import Frame, Record
 from netprobe.wire import facts
-from netprobe.wire.blocks import LARGEST_PACKET, ByteStream, Damage, Notes, Truncated, bounded
+from netprobe.wire.blocks import LARGEST_PACKET, ByteStream, Damage, Notes, TruncatedError, bounded
 from netprobe.wire.direction import outgoing
 from netprobe.wire.writer import (
     COMMENT,
@@ -36,7 +38,7 @@ _DIRECTIONS = {0: None, 1: False, 2: True, 3: None}
 class _Interface:
     """What an interface description says of its packets."""
 
-    __slots__ = ("link_type", "name", "numerator", "offset_ns", "denominator", "snap")
+    __slots__ = ("denominator", "link_type", "name", "numerator", "offset_ns", "snap")
 
     def __init__(self, link_type: int, snap: int, options: list[tuple[int, bytes]], order: str) -> None:
         self.link_type = link_type
@@ -64,7 +66,7 @@ def read(stream: ByteStream, notes: Notes) -> Iterator[Record]:
         at = stream.offset
         try:
             kind, body = _block(stream, reading)
-        except Truncated:
+        except TruncatedError:
             if at == 0:
                 notes.damage.append(Damage(0, "the file ends within its header"))
             else:
@@ -72,19 +74,19 @@ def read(stream: ByteStream, notes: Notes) -> Iterator[Record]:
                     Damage(at, "the last block is cut off; the file was copied while it was written?", notice=True)
                 )
             return
-        except _Broken as broken:
+        except _BrokenError as broken:
             notes.damage.append(Damage(at, f"{broken}; reading ends here"))
             return
         try:
             record = reading.block(kind, body)
-        except (struct.error, _Broken) as broken:
+        except (struct.error, _BrokenError) as broken:
             notes.damage.append(Damage(at, f"{broken}; this block is passed over"))
             continue
         if record is not None:
             yield record
 
 
-class _Broken(Exception):
+class _BrokenError(Exception):
     """A block contradicts itself; the message says how."""
 
 
@@ -93,18 +95,18 @@ def _block(stream: ByteStream, reading: _Reading) -> tuple[int, bytes]:
     if stream.peek(4) == MAGIC:
         head = stream.peek(12)
         if len(head) < 12:
-            raise Truncated
+            raise TruncatedError
         if head[8:] not in (b"\x4d\x3c\x2b\x1a", b"\x1a\x2b\x3c\x4d"):
-            raise _Broken(f"a section begins with an unknown byte order mark {head[8:].hex()}")
+            raise _BrokenError(f"a section begins with an unknown byte order mark {head[8:].hex()}")
         reading.order = "<" if head[8] == 0x4D else ">"
     kind, length = struct.unpack(f"{reading.order}II", stream.read(8))
     if length < 12 or length > _LARGEST_BLOCK or (kind == SECTION_HEADER and length < 28):
-        raise _Broken(f"a block of {length} bytes is impossible")
+        raise _BrokenError(f"a block of {length} bytes is impossible")
     padded = (length + 3) & ~3
     body = stream.read(padded - 12)
     (again,) = struct.unpack(f"{reading.order}I", stream.read(4))
     if again != length:
-        raise _Broken(f"a block of {length} bytes says {again} at its end")
+        raise _BrokenError(f"a block of {length} bytes says {again} at its end")
     return kind, body
 
 
@@ -118,7 +120,8 @@ class _Reading:
         self._number = 0
 
     def block(self, kind: int, body: bytes) -> Record | None:
-        """The record of a block, None for one that holds none; struct.error or _Broken when it is too short or wrong."""
+        """The record of a block, None for one that holds none; struct.error or _BrokenError when it is too short or
+        wrong."""
         if kind == ENHANCED_PACKET:
             return self._enhanced(body)
         if kind == JOURNAL_ENTRY:
@@ -142,18 +145,18 @@ class _Reading:
         (major,) = struct.unpack_from(f"{self.order}H", body, 4)
         self._interfaces = []
         if major != 1:
-            raise _Broken(f"a section of version {major}, which this program doesn't know")
+            raise _BrokenError(f"a section of version {major}, which this program doesn't know")
         self._notes.about += [_text(value) for code, value in self._options(body, 16) if code == COMMENT]
 
     def _add_interface(self, body: bytes) -> None:
         link_type, _, snap = struct.unpack_from(f"{self.order}HHI", body)
         if len(self._interfaces) >= _MOST_INTERFACES:
-            raise _Broken(f"more than {_MOST_INTERFACES} interfaces")
+            raise _BrokenError(f"more than {_MOST_INTERFACES} interfaces")
         self._interfaces.append(_Interface(link_type, snap, self._options(body, 8), self.order))
 
     def _interface(self, index: int) -> _Interface:
         if index >= len(self._interfaces):
-            raise _Broken(f"a packet of interface {index}, which isn't described")
+            raise _BrokenError(f"a packet of interface {index}, which isn't described")
         return self._interfaces[index]
 
     def _enhanced(self, body: bytes) -> Frame:
@@ -167,7 +170,7 @@ class _Reading:
     def _packet(self, index: int, high: int, low: int, captured: int, length: int, body: bytes, at: int) -> Frame:
         interface = self._interface(index)
         if captured > len(body) - at or captured > LARGEST_PACKET:
-            raise _Broken(f"a packet of {captured} bytes in a block with room for {len(body) - at}")
+            raise _BrokenError(f"a packet of {captured} bytes in a block with room for {len(body) - at}")
         self._number += 1
         data = body[at : at + captured]
         way = outgoing(interface.link_type, data)
@@ -185,7 +188,7 @@ class _Reading:
         interface = self._interface(0)
         captured = min(length, interface.snap or length)
         if captured > len(body) - 4 or captured > LARGEST_PACKET:
-            raise _Broken(f"a packet of {captured} bytes in a block with room for {len(body) - 4}")
+            raise _BrokenError(f"a packet of {captured} bytes in a block with room for {len(body) - 4}")
         self._number += 1
         data = body[4 : 4 + captured]
         return Frame(

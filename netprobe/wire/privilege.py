@@ -50,8 +50,9 @@ def caller() -> tuple[int, int]:
 
 
 def drop() -> None:
-    """Become the caller for good, without capabilities and without a way to new ones (execve of a setuid program included).
-    CannotMeasure when that can't be verified. Threads started before keep their identity: drop before starting any."""
+    """Become the caller for good, without capabilities and without a way to new ones (execve of a setuid program
+    included). CannotMeasure when that can't be verified. Threads started before keep their identity: drop before
+    starting any."""
     uid, gid = caller()
     try:
         if os.getuid() == 0:
@@ -71,8 +72,8 @@ def drop() -> None:
 
 
 def open_output(path: str | os.PathLike[str]) -> int:
-    """A descriptor of a new file, for reading and writing where it can be read. With the caller's permissions and ownership when
-    called by sudo. CannotMeasure when it can't be made."""
+    """A descriptor of a new file, for reading and writing where it can be read. With the caller's permissions and
+    ownership when called by sudo. CannotMeasure when it can't be made."""
     with _as_caller():
         try:
             return _create(os.fspath(path))

@@ -64,7 +64,8 @@ class Recorder:
             raise failure
 
     def close(self) -> None:
-        """Close the file, with its comments; raises CaptureWriteError when that fails or a failure wasn't raised yet."""
+        """Close the file, with its comments; raises CaptureWriteError when that fails or a failure wasn't raised
+        yet."""
         self.flush()
         writer, self._writer = self._writer, None
         if writer is not None:

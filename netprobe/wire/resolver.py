@@ -58,26 +58,38 @@ def _literal(name: str) -> str | None:
 
 
 def _look_up(name: str, families: tuple[int, ...]) -> ResolvedFact:
-    family = _FAMILIES[families[0]] if len(families) == 1 else socket.AF_UNSPEC
     try:
-        found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)
+        found = _ask(name, families)
     except socket.gaierror as error:
         return _explain(name, families, error)
     except (OSError, UnicodeError) as error:  # a label longer than 63 characters, say
         return ResolvedFact(
             name=name, outcome="not-found" if isinstance(error, UnicodeError) else "failed", detail=str(error)
         )
-    wanted = {_FAMILIES[f] for f in families}
-    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found if entry[0] in wanted))
-    if not addresses:
-        return ResolvedFact(name=name, outcome="no-address", detail="only addresses of the other family")
-    return ResolvedFact(name=name, outcome="ok", addresses=addresses)
+    return ResolvedFact(name=name, outcome="ok", addresses=found)
+
+
+def _ask(name: str, families: tuple[int, ...]) -> tuple[str, ...]:
+    """What getaddrinfo says, in its order (RFC 6724)."""
+    family = _FAMILIES[families[0]] if len(families) == 1 else socket.AF_UNSPEC
+    found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found if entry[0] in _FAMILIES.values()))
+
+
+def _has_other(name: str, families: tuple[int, ...]) -> bool:
+    """Whether a name that has no address of the one family asked for has one of the other."""
+    try:
+        return len(families) == 1 and bool(_ask(name, (4, 6)))
+    except (OSError, UnicodeError):
+        return False
 
 
 def _explain(name: str, families: tuple[int, ...], error: socket.gaierror) -> ResolvedFact:
     """Tell NXDOMAIN from a broken name server: getaddrinfo mixes them (EAI_AGAIN is time-out and SERVFAIL alike)."""
     said = error.strerror or ""
     outcome = _OUTCOMES.get(error.errno or 0, "failed")
+    if _has_other(name, families):
+        return ResolvedFact(name=name, outcome="no-address", detail="it has addresses of the other family only")
     try:
         import dns.exception
         import dns.resolver

@@ -2,8 +2,8 @@
 
 House rules of this file:
 1. The kernel decides where a packet goes (its route, its neighbour table); only the bytes are ours.
-2. Past the local firewall on purpose: its verdict comes from the connect() beside. Our own addresses go through raw IP sockets,
-   as does a route that adds a tunnel header.
+2. Past the local firewall on purpose: its verdict comes from the connect() beside. Our own addresses go through raw
+   IP sockets, as does a route that adds a tunnel header.
 3. What can't be sent becomes a BlockedFact; nothing raises, nothing waits.
 """
 
@@ -109,23 +109,24 @@ class Sender:
 
     def due_ns(self) -> int | None:
         """When `run` has something to do."""
-        times = []
+        search_ns = self.neighborhood.due_ns()
+        times = [] if search_ns is None else [search_ns]
         if self._ready:
             times.append(max(self._bucket.due_ns(), self._again_ns or 0))
-        if self._waiting:
-            search_ns = self.neighborhood.due_ns()
-            times.append(search_ns if search_ns is not None else 0)
         return min(times, default=None)
 
     def run(self, now_ns: int) -> None:
         """Send what may go now."""
-        if self._waiting:
-            self._settle(now_ns)
+        self._settle(now_ns)
         if self._again_ns is not None and now_ns < self._again_ns:
             return
         self._again_ns = None
-        while self._ready and self._again_ns is None and self._bucket.take(now_ns):
+        while self._ready and not self._is_full() and self._bucket.take(now_ns):
             self._dispatch(self._ready.popleft(), now_ns)
+
+    def _is_full(self) -> bool:
+        """Whether the device's queue is full: then a moment's rest."""
+        return self._again_ns is not None
 
     def _settle(self, now_ns: int) -> None:
         found, failed = self.neighborhood.settle(now_ns)
@@ -141,16 +142,19 @@ class Sender:
         try:
             index = scope(zone) or self._device_index
         except OSError:
-            return self._block(probe, "ENODEV", now_ns)
+            self._block(probe, "ENODEV", now_ns)
+            return
         route = self._kernel.route(address, port=probe.server.port, oif=index)
         if route.outcome in _REFUSED:
-            return self._block(probe, _REFUSED[route.outcome], now_ns)
+            self._block(probe, _REFUSED[route.outcome], now_ns)
+            return
         if route.outcome == "local" or route.encapsulated:
-            return self._transmit_raw(probe, route, now_ns)
+            self._transmit_raw(probe, route, now_ns)
+            return
         self._dispatch_to_link(probe, route, route.gateway or address, now_ns)
 
     def _dispatch_to_link(self, probe: Probe, route: Route, hop: str, now_ns: int) -> None:
-        self.neighborhood.use(route.ifindex, hop)
+        self.neighborhood.use(route.ifindex, hop, now_ns)
         link_address = self.neighborhood.link_address(route.ifindex, hop, now_ns)
         if link_address is None:
             self._waiting.setdefault((route.ifindex, hop), []).append(probe)
@@ -160,7 +164,8 @@ class Sender:
     def _transmit(self, probe: Probe, index: int, link_address: bytes, now_ns: int) -> None:
         link = self.neighborhood.links.get(index)
         if link is None:
-            return self._block(probe, "ENODEV", now_ns)
+            self._block(probe, "ENODEV", now_ns)
+            return
         protocol = 0x86DD if ":" in probe.server.address else 0x0800
         try:
             self._link.sendto(templates.fill(probe, link.mtu), (link.name, protocol, 0, link.hardware, link_address))

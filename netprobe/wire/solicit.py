@@ -1,4 +1,5 @@
-"""Requests for a neighbour's link address, for the rare case that the kernel doesn't ask: ARP and neighbour solicitation."""
+"""Requests for a neighbour's link address, for the rare case that the kernel doesn't ask: ARP and neighbour
+solicitation."""
 
 from __future__ import annotations
 

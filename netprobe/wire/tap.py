@@ -33,7 +33,8 @@ _TIMESPECS = {16: "=qq", 8: "=ii"}
 
 
 class Tap:
-    """Sees every packet of this machine that belongs to the scan, both ways. Raises PermissionError without CAP_NET_RAW."""
+    """Sees every packet of this machine that belongs to the scan, both ways. Raises PermissionError without
+    CAP_NET_RAW."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -74,8 +75,8 @@ class Tap:
             raise OSError(number, os.strerror(number))
 
     def _prove(self) -> bool:
-        """Send a frame through the loopback interface and see it come back. False where lo is down: then the first SYN, seen on
-        its way out, is the proof."""
+        """Send a frame through the loopback interface and see it come back. False where lo is down: then the first
+        SYN, seen on its way out, is the proof."""
         nonce = os.urandom(46)
         ready = select.poll()
         ready.register(self._socket, select.POLLIN)
@@ -127,7 +128,7 @@ class Tap:
         view = memoryview(self._buffer)
         for _ in range(_MOST_AT_ONCE):
             try:
-                length, ancillary, flags, source = self._socket.recvmsg_into([view], 64, socket.MSG_TRUNC)
+                length, ancillary, _, source = self._socket.recvmsg_into([view], 64, socket.MSG_TRUNC)
             except BlockingIOError:
                 break
             except OSError:  # ENETDOWN: told once when an interface goes; the socket lives on
@@ -138,11 +139,13 @@ class Tap:
         return found
 
     def _frame(
-        self, packet: bytes, length: int, ancillary: list[tuple[int, int, bytes]], source: tuple[object, ...]
+        self,
+        packet: bytes,
+        length: int,
+        ancillary: list[tuple[int, int, bytes]],
+        source: tuple[str, int, int, int, bytes],
     ) -> Frame | None:
         interface, protocol, packet_type, hardware, link_address = source
-        assert isinstance(interface, str) and isinstance(protocol, int) and isinstance(packet_type, int)
-        assert isinstance(hardware, int) and isinstance(link_address, bytes)
         if not self._relevance.concerns(protocol, packet):
             return None
         time_ns = self._stamp(ancillary)

@@ -1,10 +1,11 @@
-"""Writes a pcapng file while a scan runs: frames with nanoseconds and direction, facts as journal entries, comments at the end.
+"""Writes a pcapng file while a scan runs: frames with nanoseconds and direction, facts as journal entries, comments
+at the end.
 
 House rules of this file:
 1. Every record becomes exactly one block that Wireshark counts, so our numbers are Wireshark's.
 2. At any moment the file on disk is valid up to its last whole block: a failed write is cut off again.
-3. Comments are known when the scan ends. They are put in by rewriting the file's tail in place, after the room for it has
-   been reserved: a second file can't be made beside it once privileges are dropped.
+3. Comments are known when the scan ends. They are put in by rewriting the file's tail in place, after the room for
+   it has been reserved: a second file can't be made beside it once privileges are dropped.
 
 Format: draft-ietf-opsawg-pcapng; link type 276 is LINKTYPE_LINUX_SLL2.
 """
@@ -42,7 +43,8 @@ _LARGEST_TAIL = 1 << 29  # bytes; a larger file keeps its frames and goes withou
 class CaptureWriter:
     """A pcapng file that grows while a scan runs.
 
-    `descriptor` is an open file that the writer now owns, for reading too (else there are no comments). Every method raises CaptureWriteError for what the disk does.
+    `descriptor` is an open file that the writer now owns, for reading too (else there are no comments). Every method
+    raises CaptureWriteError for what the disk does.
     """
 
     def __init__(self, descriptor: int, name: str, *, capture_filter: str = "", about: str = "") -> None:
@@ -137,7 +139,8 @@ class CaptureWriter:
         )
 
     def _comment(self, comments: Mapping[int, Sequence[str]]) -> None:
-        """Put comments into blocks already written, moving everything behind them. The plain file stays where that can't be."""
+        """Put comments into blocks already written, moving everything behind them. The plain file stays where that
+        can't be."""
         wanted = {n: c for n, c in comments.items() if c and n in self._places}
         if not wanted:
             return

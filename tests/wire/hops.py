@@ -6,6 +6,7 @@ Addresses are documentation addresses (RFC 5737, RFC 3849); names are unique to 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -58,6 +59,7 @@ print("reached", flush=True)
 """
 
 
+@functools.cache
 def why_not() -> str | None:
     """The reason why namespaces can't be made here, None when they can."""
     if os.geteuid() != 0:

@@ -1,7 +1,9 @@
-"""Runs one plan on a real wire, in the namespace it was started in, and saves what came: `python -m tests.wire.session JSON`.
+"""Runs one plan on a real wire, in the namespace it was started in, and saves what came: `python -m
+tests.wire.session JSON`.
 
 A step is {"do": "route", "address": ...}, {"do": "connect", "to": [address, port], ...}, {"do": "probe", "shape": ...,
-"from": [...], "to": [...], ...}, {"do": "say"|"hang", "id": ...}, {"do": "wait", "seconds": ...} or {"do": "run", "command": ...}.
+"from": [...], "to": [...], ...}, {"do": "say"|"hang", "id": ...}, {"do": "wait", "seconds": ...} or {"do": "run",
+"command": ...}.
 """
 
 from __future__ import annotations
@@ -21,9 +23,14 @@ from netprobe.wire.writer import CaptureWriter
 def main(plan: dict[str, Any]) -> None:
     """Carry out the plan."""
     writer = CaptureWriter(privilege.open_output(plan["saved"]), plan["saved"])
-    wire = LiveWire(writer=writer) if plan["mode"] == "raw" else ConnectWire(writer=writer)
-    if isinstance(wire, LiveWire):
+    wire: ConnectWire
+    if plan["mode"] == "raw":
+        wire = LiveWire(writer=writer)
         assert wire.proven
+    else:  # an ordinary user from the start
+        privilege.drop()
+        assert not privilege.can_capture()
+        wire = ConnectWire(writer=writer)
     if plan["drop"]:
         privilege.drop()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_crafted_syn_meets_an_open_port(path: Path3, client: str, server: str) -
 
 @pytest.mark.parametrize(("client", "server"), ENDS)
 def test_closed_port_echoes_the_traffic_class_and_ignores_the_md5_option(path: Path3, client: str, server: str) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "probe", "shape": shape, "from": [client, 40010 + i], "to": [server, 23], "seq": 5}
         for i, shape in enumerate(("syn", "md5-syn", "bare-syn", "fin", "ack", "syn-ack"))
     ]
@@ -97,7 +98,7 @@ def test_closed_port_echoes_the_traffic_class_and_ignores_the_md5_option(path: P
 @pytest.mark.parametrize(("client", "server"), ENDS)
 def test_ttl_and_echo(path: Path3, client: str, server: str) -> None:
     v4 = ":" not in client
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "probe", "shape": "syn", "from": [client, 40021], "to": [server, 22], "ttl": 1},
         {"do": "probe", "shape": "echo", "from": [client, 777], "to": [server, 0], "seq": 3},
     ]
@@ -114,13 +115,17 @@ def test_connect_runs_beside_and_the_frames_come_with_it(path: Path3, client: st
     assert isinstance(started, ConnectionFact)
     assert started.client is not None
     assert started.client.address == client
-    assert [s[13] for s in segments(records, True, started.client.port)][0] == 0x02
+    assert segments(records, True, started.client.port)[0][13] == 0x02
     assert any(b"SSH-2.0-test" in p for p in packets(records, False))
     assert [r.number for r in records] == list(range(1, len(records) + 1))
 
 
 def test_hanging_up_sends_a_fin(path: Path3) -> None:
-    steps = [{"do": "connect", "to": [SERVER4, 22]}, {"do": "wait", "seconds": 0.2}, {"do": "hang", "id": 1}]
+    steps: list[dict[str, Any]] = [
+        {"do": "connect", "to": [SERVER4, 22]},
+        {"do": "wait", "seconds": 0.2},
+        {"do": "hang", "id": 1},
+    ]
     records = path.session(steps)
     started = records[0]
     assert isinstance(started, ConnectionFact)
@@ -131,7 +136,7 @@ def test_hanging_up_sends_a_fin(path: Path3) -> None:
 
 
 def test_saying_something_is_answered(path: Path3) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "connect", "to": [SERVER4, 22]},
         {"do": "wait", "seconds": 0.2},
         {"do": "say", "id": 1, "data": "hello"},
@@ -141,7 +146,7 @@ def test_saying_something_is_answered(path: Path3) -> None:
 
 @pytest.mark.parametrize(("client", "server"), ENDS)
 def test_a_built_syn_is_the_kernels_syn(path: Path3, client: str, server: str) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "connect", "to": [server, 23], "source_port": 40030},
         {"do": "probe", "shape": "syn", "from": [client, 40031], "to": [server, 23], "seq": 9, "tos": 0},
     ]
@@ -161,17 +166,17 @@ def test_a_built_syn_is_the_kernels_syn(path: Path3, client: str, server: str) -
 def test_silence_sends_two_syns_and_is_given_up(path: Path3, server: str) -> None:
     tool = "ip6tables" if ":" in server else "iptables"
     path.run(path.server, f"{tool} -A INPUT -p tcp --dport 24 -j DROP")
-    records = path.session([{"do": "connect", "to": [server, 24], "patience_s": 4.0, "source_port": 40040}], seconds=4.3)
+    records = path.session(
+        [{"do": "connect", "to": [server, 24], "patience_s": 4.0, "source_port": 40040}], seconds=4.3
+    )
     assert events(records) == [("started", None), ("given-up", None)]
     assert len(segments(records, True, 40040)) == 2
     assert records[-1].time_ns - records[0].time_ns == pytest.approx(4e9, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("client", "dead"), [(CLIENT4, "198.51.100.99"), (CLIENT6, "2001:db8:1::99")]
-)
+@pytest.mark.parametrize(("client", "dead"), [(CLIENT4, "198.51.100.99"), (CLIENT6, "2001:db8:1::99")])
 def test_a_neighbour_that_does_not_answer(path: Path3, client: str, dead: str) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "route", "address": dead},
         {"do": "connect", "to": [dead, 22]},
         {"do": "probe", "shape": "syn", "from": [client, 40050], "to": [dead, 22]},
@@ -183,6 +188,23 @@ def test_a_neighbour_that_does_not_answer(path: Path3, client: str, dead: str) -
     assert ("icmp", "EHOSTUNREACH") in events(records) or ("failed", "EHOSTUNREACH") in events(records)
 
 
+@pytest.mark.parametrize("gone", ["198.51.100.77", "2001:db8:1::77"])
+def test_a_remembered_neighbour_that_is_gone(path: Path3, gone: str) -> None:
+    path.ip(f"-n {path.client} neigh replace {gone} lladdr 02:00:00:00:00:77 nud stale dev c0")
+    records = path.session([{"do": "route", "address": gone}, {"do": "connect", "to": [gone, 22]}], seconds=3.6)
+    assert [f.state for f in records if isinstance(f, NeighborFact)] == ["failed"]
+
+
+@pytest.mark.parametrize("there", [hops.ROUTER4, hops.ROUTER6])
+def test_a_remembered_neighbour_that_is_there(path: Path3, there: str) -> None:
+    line = path.run(path.router, "cat /sys/class/net/r0/address").strip()
+    path.ip(f"-n {path.client} neigh replace {there} lladdr {line} nud stale dev c0")
+    records = path.session([{"do": "route", "address": there}, {"do": "connect", "to": [there, 9]}], seconds=1.5)
+    assert [f.state for f in records if isinstance(f, NeighborFact)] == []
+    questions = [p for p in packets(records, True) if p[:2] == b"\0\1" or (p[6:7] == b":" and p[40:41] == b"\x87")]
+    assert len(questions) == 1
+
+
 @pytest.mark.parametrize(("client", "on_link"), [(CLIENT4, "198.51.100.1"), (CLIENT6, "2001:db8:1::1")])
 def test_local_firewall_drops_the_connect_and_the_probe_still_finds_its_way(
     path: Path3, client: str, on_link: str
@@ -190,7 +212,7 @@ def test_local_firewall_drops_the_connect_and_the_probe_still_finds_its_way(
     tool = "ip6tables" if ":" in client else "iptables"
     path.run(path.client, f"{tool} -A OUTPUT -p tcp --dport 25 -j DROP")
     path.ip(f"-n {path.client} neigh flush dev c0")
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "connect", "to": [on_link, 25], "source_port": 40060},
         {"do": "probe", "shape": "syn", "from": [client, 40061], "to": [on_link, 25]},
     ]
@@ -210,7 +232,7 @@ def test_local_firewall_rejects_the_connect(path: Path3) -> None:
 
 @pytest.mark.parametrize("own", [CLIENT4, CLIENT6, "127.0.0.1", "::1"])
 def test_own_addresses_go_through_raw_sockets(path: Path3, own: str) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "route", "address": own},
         {"do": "probe", "shape": "syn", "from": [own, 40070], "to": [own, 23], "seq": 1},
         {"do": "probe", "shape": "fragment", "from": [own, 40071], "to": [own, 23], "seq": 1},
@@ -234,7 +256,9 @@ def test_routes_that_lead_nowhere(path: Path3) -> None:
         path.ip(f"-n {path.client} route add {kind} 2001:db8:9::{last}/128")
     path.ip(f"-n {path.client} route add throw 192.0.2.4/32")
     addresses = [f"192.0.2.{i}" for i in (1, 2, 3)] + [f"2001:db8:9::{i}" for i in (1, 2, 3)]
-    steps = [{"do": "route", "address": a} for a in [*addresses, "198.51.100.255", "224.0.0.5", "ff02::1"]]
+    steps: list[dict[str, Any]] = [
+        {"do": "route", "address": a} for a in [*addresses, "198.51.100.255", "224.0.0.5", "ff02::1"]
+    ]
     steps += [{"do": "probe", "shape": "syn", "from": [CLIENT4, 1], "to": [a, 22]} for a in addresses[:3]]
     steps += [{"do": "connect", "to": [a, 22], "id": i} for i, a in enumerate(addresses)]
     records = path.session(steps)
@@ -247,7 +271,7 @@ def test_routes_that_lead_nowhere(path: Path3) -> None:
 def test_no_route(path: Path3) -> None:
     path.ip(f"-n {path.client} route del default")
     try:
-        steps = [{"do": "route", "address": SERVER4}, {"do": "connect", "to": [SERVER4, 22]}]
+        steps: list[dict[str, Any]] = [{"do": "route", "address": SERVER4}, {"do": "connect", "to": [SERVER4, 22]}]
         steps.append({"do": "probe", "shape": "syn", "from": [CLIENT4, 1], "to": [SERVER4, 22]})
         records = path.session(steps)
     finally:
@@ -261,7 +285,7 @@ def test_link_local_address_with_a_zone(path: Path3) -> None:
     line = path.run(path.router, "ip -6 -o addr show dev r0 scope link")
     address = f"{line.split()[3].partition('/')[0]}%c0"
     own = path.run(path.client, "ip -6 -o addr show dev c0 scope link").split()[3].partition("/")[0]
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "route", "address": address},
         {"do": "connect", "to": [address, 22]},
         {"do": "probe", "shape": "syn", "from": [own, 40080], "to": [address, 22], "seq": 1},
@@ -274,7 +298,7 @@ def test_link_local_address_with_a_zone(path: Path3) -> None:
 
 
 def test_an_interface_that_goes_down(path: Path3) -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"do": "route", "address": SERVER4},
         {"do": "wait", "seconds": 0.1},
         {"do": "run", "command": "ip link set c0 down"},
