@@ -132,6 +132,7 @@ FEATURES: dict[str, dict[str, str]] = {
         "after-last-router": "probes to the port get as far as any other, to the last router known",
         "here": "not even the first router tells of an expired probe",
     },
+    "forwards": {"yes": "the target itself tells that a SYN to the port expired at it: it sends the port on to another machine"},
     "loop": {"yes": "router addresses repeat along the path"},
     "impostor": {"yes": "addresses that cannot exist answer with SYN-ACK", "no": "they don't"},
     "handshake": {
@@ -412,8 +413,10 @@ def _answer(e: Evidence) -> None:
     spoke = [(a, r) for a, r in results if r not in ("pending", "silent")]
     heard = [a for a, r in spoke if r != "odd"]
     e.answer = next((a for a, r in spoke if r == "challenge"), heard[0] if heard else None)
-    if any(_contradicted(a) for a in e.syns):
-        e.features["contradicted"] = "yes"
+    for a in e.syns:
+        if _contradicted(a) and a.synack is not None:
+            e.features["contradicted"] = "yes"
+            e.cite("contradicted", a.synack.frame, a.synack.time_ns, _said(a.synack, a.synack.letters))
     challenged = "challenge" in kinds
     if challenged:
         e.features["answer"] = "challenge"
@@ -537,7 +540,7 @@ def _own_syn(e: Evidence) -> None:
                 e.cite("connect", event.number, event.time_ns, "connect() was still waiting when given up")
         _on_the_wire(e, start, events)
         break
-    asked = [a for a in e.attempts if a.form is Form.NEIGHBOR]
+    asked = [a for a in e.attempts if a.form is Form.NEIGHBOR and a.outgoing is not False]
     for a in asked:
         if a.reply is not None or e.features.get("own_syn") == "seen":
             continue
@@ -557,7 +560,9 @@ def _on_the_wire(e: Evidence, start: ConnectionFact, events: Sequence[Connection
         e.features["own_syn"] = "seen"
         return
     ended = any(event.event in ("failed", "given-up") for event in events)
-    asking = any(a.form is Form.NEIGHBOR and a.reply is None for a in e.attempts)
+    asking = e.features.get("connect") not in ("refused", "reset") and any(
+        a.form is Form.NEIGHBOR and a.reply is None and a.outgoing is not False for a in e.attempts
+    )
     # A SYN leaves at once unless the neighbour must be asked first; with either in the capture one second is ample.
     if (ended or e.now_ns - start.time_ns >= SECOND) and not asking and not e.dropped:
         e.features["own_syn"] = "absent"
@@ -789,6 +794,10 @@ def _walk(e: Evidence) -> None:
         e.cite("dies", step.frame, e.now_ns, f"SYN with TTL {step.ttl}: {step.result} ({step.sender})")
     if s.loops:
         e.features["loop"] = "yes"
+    for step in s.port_steps.values():
+        if step.result == "expired" and step.sender == e.target.address:
+            e.features["forwards"] = "yes"
+            e.cite("forwards", step.frame, e.now_ns, f"time exceeded from the target for a SYN with TTL {step.ttl}")
     answer = e.features.get("answer")
     if answer == "reset" and s.port_reached is not None and s.port_reached <= s.other_last:
         e.features["rst_walk"] = "before-target"
@@ -941,6 +950,8 @@ def _kex(e: Evidence, c: Conversation) -> None:
     a = c.attempt
     if c.opening.kexinit:
         e.features["kex"] = "began"
+    elif a.client_data is None and e.features.get("ended") == "open" and e.features["expect"] == "ssh":
+        e.waits_until(c.last_ns + KEX_PATIENCE_NS)
     elif a.client_data is not None and e.features.get("ended") == "open":
         both = max(a.client_data.time_ns, c.last_ns)
         if e.now_ns - both >= KEX_PATIENCE_NS:

@@ -62,10 +62,11 @@ def _sender(e: Evidence) -> Origin:
         return Origin(OriginKind.UNKNOWN)
     hop = e.survey.hop_of(icmp.sender) if e.survey is not None else None
     if hop is None and e.survey is not None and e.survey.port_reached is not None:
-        # Met under no address of its own on the way: the hop where the walk first drew this error, or the one before
-        # it when the router forwards first and refuses then.
-        hop = e.survey.port_reached if not e.survey.port_last else e.survey.port_last
-        hop = max(hop, e.survey.port_last + (0 if e.survey.port_last else 1))
+        # The walk met it under no address, or under another: it is at the TTL that first drew this error, or one hop before when
+        # it looks at the TTL first and refuses then. The error's own TTL chooses.
+        reached = e.survey.port_reached
+        away = hops_away(icmp.ttl) if icmp.ttl is not None else reached
+        hop = away if away in (reached - 1, reached) and away > 0 else reached
     if hop is None and icmp.ttl is not None:
         hop = hops_away(icmp.ttl)
     return Origin(OriginKind.PATH, icmp.sender, hop)

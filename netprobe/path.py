@@ -75,7 +75,7 @@ def survey(attempts: Iterable[Attempt], port: int, target: str) -> Survey:
     rtt: dict[int, float | None] = {}
     for steps in (others, port_steps):
         for ttl, step in steps.items():
-            if step.result == "expired" and step.sender is not None:
+            if step.result == "expired" and step.sender is not None and step.sender != target:
                 routers[ttl] = step.sender
                 rtt[ttl] = step.rtt_ms
     reached = [step for _, step in sorted(port_steps.items()) if step.result == "reached"]
@@ -90,7 +90,7 @@ def survey(attempts: Iterable[Attempt], port: int, target: str) -> Survey:
         routers=routers,
         hops=hops,
         port_steps=port_steps,
-        port_last=max((ttl for ttl, s in port_steps.items() if s.result == "expired"), default=0),
+        port_last=max((ttl for ttl, s in port_steps.items() if s.result == "expired" and s.sender != target), default=0),
         other_last=max((ttl for ttl, s in others.items() if s.result == "expired"), default=0),
         port_reached=reached[0].ttl if reached else None,
         port_sender=reached[0].sender if reached else None,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from netprobe.attempts import Attempt, address, attempt, from_connection, words
+from netprobe.attempts import Attempt, Form, address, attempt, from_connection, words
 from netprobe.evidence import IMPOSSIBLE, Evidence, collect
 from netprobe.model import ConnectionFact, DropFact, Fact, Frame, Mode, Record, RouteFact, TargetFact
 from netprobe.tracker import Tracker, columns
@@ -67,11 +67,19 @@ class Watch:
             about.add(address(r[columns.SERVER : columns.SERVER + 4].tolist(), int(r[columns.VERSION])))
         return None if everyone or about & IMPOSSIBLE_SET else about
 
-    def evidence(self, target: TargetFact, now_ns: int) -> Evidence:
-        """All that is known of one target at `now_ns`."""
+    def evidence(self, target: TargetFact, now_ns: int, only: Attempt | None = None) -> Evidence:
+        """All that is known of one target at `now_ns`; with `only`, of this one attempt among those to the same port."""
         since = [f for f in self._facts if not isinstance(f, DropFact) or f.number >= target.number]
         found = self._attempts(target) if target.address is not None else []
+        if only is not None:
+            found = [a for a in found if a.server != only.server or a.form is not only.form or a == only]
         return collect(target, found, since, self._payload, now_ns)
+
+    def attempts(self) -> list[Attempt]:
+        """Every TCP connection attempt so far (SYNs that were meant to arrive), in order of its first packet."""
+        rows = self._tracker.rows
+        tried = [attempt(row) for row in rows[rows[:, columns.KIND] == columns.K_TCP].tolist()]
+        return [a for a in tried if a.form in (Form.SYN, Form.BARE_SYN) and not a.limited]
 
     def _attempts(self, target: TargetFact) -> list[Attempt]:
         assert target.address is not None

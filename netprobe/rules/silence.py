@@ -62,6 +62,20 @@ RULES = (
         reference="RFC 9293 3.10.7.4, RFC 5961 4; P7",
     ),
     Rule(
+        "NP149",
+        "answer=silent forwards=yes",
+        State.FILTERED,
+        "no-response",
+        "forward-without-backend",
+        Certainty.CERTAIN,
+        Place.TARGET,
+        (
+            "a SYN whose TTL ends at {address} draws time exceeded from {address} itself: it forwards port {port} to another machine, which is silent",
+        ),
+        remedy=("on {address}: where does port {port} go, and does that machine answer? `docker ps`, `iptables-save -t nat`, port forwards",),
+        reference="T5; RFC 1812 5.3.1",
+    ),
+    Rule(
         "NP152",
         "answer=silent dies=before-last-router ack=reset",
         State.FILTERED,

@@ -214,6 +214,24 @@ RULES = (
         reference="T1; RFC 9293 3.10.7.1, tcp_ipv4.c (tcp_v4_send_reset)",
     ),
     Rule(
+        "NP104",
+        "answer=reset forwards=yes",
+        State.CLOSED,
+        "reset",
+        "forward-without-backend",
+        Certainty.CERTAIN,
+        Place.TARGET,
+        (
+            "a SYN whose TTL ends at {address} draws time exceeded from {address} itself: it forwards port {port} to another machine",
+            "from there comes the reset (TTL {rst_ttl}, the address's other answers have {host_ttl}): nothing listens behind the forward",
+        ),
+        remedy=(
+            "on {address}: where does port {port} go? `docker ps`, `docker port`, `iptables-save -t nat`, the router's port forwards",
+            "on the machine behind it: " + DAEMON[0].removeprefix("on the server: "),
+        ),
+        reference="T5; RFC 1812 5.3.1",
+    ),
+    Rule(
         "NP115",
         "answer=reset rst_tos=echo rst_ttl=farther",
         State.CLOSED,

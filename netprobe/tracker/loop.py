@@ -276,6 +276,8 @@ def segment(r: Row, base: int, limit: int, number: int, offset: int, length: int
 def from_client(r: Row, d: Row, number: int, time: int) -> None:
     """A further packet of the client on its own attempt."""
     flags = d[D_FLAGS]
+    if flags & F_SYN and flags & F_ACK and not r[FIRST + FLAGS] & F_ACK:
+        return  # a simultaneous open: the client answers a SYN of the server (RFC 9293 3.5)
     if flags & F_SYN:
         if d[D_SEQ] == r[FIRST + SEQ]:
             remember(r, FIRST, d, number, time)
