@@ -184,6 +184,14 @@ def test_help_has_examples(capsys: Captured, arguments: list[str]) -> None:
         assert len(said.out.splitlines()) <= 60
 
 
+def test_explain_takes_a_rule_a_cause_or_what_the_client_printed(capsys: Captured) -> None:
+    for words in (["NP110"], ["no-listener"], ["Connection refused"], ["Connection", "refused"]):
+        assert run(["explain", *words]) == 0
+        assert "no-listener" in capsys.readouterr().out
+    assert run(["explain", "nonsense"]) == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
 def test_version(capsys: Captured) -> None:
     assert run(["-V"]) == 0
     assert capsys.readouterr().out == f"netprobe {__version__}\n"

@@ -37,6 +37,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
                 "verdict",
             ),
             "watch",
+            "clients",
         },
         {"nouns", "request"},
     ),

@@ -23,7 +23,9 @@ def explain(
       netprobe explain no-listener
       netprobe explain "Connection refused"
     """
+    from netprobe import clients
     from netprobe import explain as pages
     from netprobe.cli.output import show
 
-    show(pages.explain(" ".join(what)))
+    text = " ".join(what)
+    show(clients.page(text) or pages.explain(text))
