@@ -1,9 +1,9 @@
 """A laboratory of network namespaces in which every cause of a failing connection is made by the mechanism that makes
 it in the field.
 
-    topology   the nodes and their wires: `Lab`, a context manager
-    scenarios  one table: what is set up, and what a perfect tool would say about it
-    services   small real servers; `responders` holds those that write their own packets
+    topology   `Lab`, a context manager: builds what `plan` has computed, node by node (`node`)
+    scenarios  one table: what is set up, and what a perfect tool would say; rows in table/, words in `scenario`
+    serving    starts `services` (small real servers), `responders` (they write their packets), `dns`, `sshd`
     check      what the wire shows in each scenario, measured without netprobe
     netns      the only place that touches namespaces
 

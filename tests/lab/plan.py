@@ -15,22 +15,11 @@ House rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from tests.lab.scenario import V4, V6, Rule, Scenario
+from tests.lab.node import SWITCHES, Node
+from tests.lab.scenario import V4, V6, Scenario
 from tests.lab.scenarios import SCENARIOS
 
-SWITCHES = ("lan1", "wire", "lan2")
-HOOKS = {
-    "raw": "type filter hook prerouting priority -300",
-    "prenat": "type nat hook prerouting priority -100",
-    "prenat_all": "type nat hook prerouting priority -99",
-    "input": "type filter hook input priority 0",
-    "forward": "type filter hook forward priority 0",
-    "output": "type filter hook output priority 0",
-    "copy": "type filter hook forward priority -10",
-    "bridge": "type filter hook forward priority 0",
-}
 # Clients that differ from the others, and what stands beside them; made only where a scenario needs them.
 EXTRA = {
     "c_noroute": 40,  # no default route
@@ -42,59 +31,6 @@ EXTRA = {
 }
 ROLES = ("box", "backend", "twin")
 GONE = 99  # the gateway of c_badgate, which does not exist
-
-
-@dataclass(slots=True)
-class Node:
-    """One namespace to be."""
-
-    name: str
-    addresses: dict[int, str] = field(default_factory=dict)
-    hop: int = 0  # counted from a client: its gateway is 1
-    router: bool = False
-    commands: list[str] = field(default_factory=list)  # of `ip -batch` inside
-    sysctls: list[tuple[str, str]] = field(default_factory=list)
-    rules: list[tuple[Rule, dict[int, dict[str, str]]]] = field(default_factory=list)
-
-    def gateway(self, by4: str, by6: str, device: str = "eth0") -> None:
-        """Default routes of both families."""
-        self.commands += [
-            f"route add default via {by4} dev {device} onlink",
-            f"route add ::/0 via {by6} dev {device} onlink",
-        ]
-
-
-def ruleset(node: Node) -> str:
-    """The nftables text of a node, only with chains that hold something. `dup` exists in ip and ip6 tables only
-    (nft(8))."""
-    chains: dict[tuple[str, str], list[str]] = {}
-    for rule, words in node.rules:
-        for family in (V4, V6):
-            text = rule.text if family == V4 or rule.text6 is None else rule.text6
-            if not text or family not in words or rule.hook == "iptables":
-                continue
-            ip = "ip" if family == V4 else "ip6"
-            key = f"{ip} {rule.key} {words[family]['target']}" if rule.key else f"meta nfproto ipv{family}"
-            table = {"copy": ip, "bridge": "bridge"}.get(rule.hook, "inet")
-            filled = text.replace("{ip}", ip).format(**words[family])
-            chains.setdefault((table, rule.hook), []).append(f"{key} {filled}")
-    lines = []
-    for table in sorted({table for table, _ in chains}):
-        lines += [f"table {table} lab {{}}", f"delete table {table} lab", f"table {table} lab {{"]
-        for hook in [hook for of, hook in chains if of == table]:
-            lines += [f"chain at_{hook} {{", f"{HOOKS[hook]};", *chains[table, hook], "}"]
-        lines.append("}")
-    return "\n".join([*lines, ""]) if lines else ""
-
-
-def iptables(node: Node) -> list[list[str]]:
-    """The command lines of a node's iptables and ip6tables rules."""
-    return [
-        ["iptables" if family == V4 else "ip6tables", *rule.text.format(**words[family]).split()]
-        for rule, words in node.rules
-        if rule.hook == "iptables"
-        for family in words
-    ]
 
 
 class Plan:

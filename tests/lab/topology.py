@@ -9,30 +9,25 @@ House rules of this file:
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
-from tests.lab import arming, netns
-from tests.lab.plan import SWITCHES, Node, Plan, iptables, ruleset
+from tests.lab import arming, netns, serving
+from tests.lab.node import SWITCHES, Node, iptables, ruleset, settings
+from tests.lab.plan import Plan
 from tests.lab.scenario import V4, V6, Place, Scenario
 from tests.lab.scenarios import SCENARIOS
-from tests.lab.sshd import Sshd
 
-ROOT = Path(__file__).resolve().parents[2]
-ZONE = "lab.test"  # the tiny name server's; every scenario is NAME.lab.test
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -78,11 +73,10 @@ class Lab:
         Lab._count += 1
         self.prefix = f"np{os.getpid():06x}{letter}-"
         self.plan = Plan(self.scenarios, clients)
-        self.folder: Path | None = None
+        self.folder = Path()  # of configurations and keys, while the lab runs
         self._processes: list[subprocess.Popen[Any]] = []
         self._before: dict[signal.Signals, Any] = {}
         self._held: list[socket.socket] = []
-        self._services: subprocess.Popen[Any] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     # ------------------------------------------------------------------ life
@@ -121,8 +115,6 @@ class Lab:
             for held in self._held:
                 held.close()
             self._held.clear()
-            if self._services and self._services.stdin:
-                self._services.stdin.close()
             for process in self._processes:
                 if process.poll() is None:
                     process.terminate()
@@ -163,7 +155,7 @@ class Lab:
         nodes = self.plan.nodes.values()
         netns.ip_batch(f"netns add {self.namespace(node.name)}" for node in nodes)
         for node in nodes:
-            netns.sysctl(self.namespace(node.name), _sysctls(node))
+            netns.sysctl(self.namespace(node.name), settings(node))
         netns.ip_batch(
             f"link add name {device} netns {self.namespace(one)} type veth "
             f"peer name {port} netns {self.namespace(other)}"
@@ -181,7 +173,7 @@ class Lab:
             (folder / "resolv.conf").write_text(
                 f"nameserver {self.node_address('dns', V4)}\noptions timeout:1 attempts:2\n"
             )
-        self._start_servers()
+        serving.start(self, self._processes)
         for scenario in self.scenarios:
             self.prepare(scenario)
 
@@ -204,66 +196,6 @@ class Lab:
         text = ruleset(self.plan.nodes[node])
         if text:
             netns.nft(self.namespace(node), text)
-
-    def _start_servers(self) -> None:
-        wanted: list[dict[str, Any]] = [
-            {"netns": self.namespace("dns"), "kind": "dns", "port": 53, "options": {"zone": self._zone()}}
-        ]
-        sshds = []
-        for scenario in self.scenarios:
-            for serve in scenario.serves:
-                node = self.plan.node_of(scenario, serve.node)
-                if serve.kind == "sshd":
-                    sshds.append(Sshd(self.namespace(node), serve.port, dict(serve.options), self._folder()))
-                    continue
-                options = {key: self._filled(scenario, value) for key, value in serve.options}
-                options.update(forged=self.forged, addresses=[self.address(scenario, f) for f in scenario.families])
-                wanted.append(
-                    {"netns": self.namespace(node), "kind": serve.kind, "port": serve.port, "options": options}
-                )
-        for sshd in sshds:
-            self._processes.append(sshd.start())
-        services = subprocess.Popen(
-            [sys.executable, "-m", "tests.lab.services"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self._services = services
-        self._processes.append(services)
-        assert services.stdin is not None
-        assert services.stdout is not None
-        services.stdin.write(json.dumps(wanted) + "\n")
-        services.stdin.flush()
-        said = services.stdout.readline().strip()
-        if said != "ready":
-            raise netns.LabError(f"the servers did not start: {said or 'see above'}")
-        for sshd in sshds:
-            sshd.wait_ready()
-
-    def _filled(self, scenario: Scenario, value: object) -> object:
-        """`address NODE` in a server's option becomes the node's addresses, one for each family; `port SWITCH NODE` the
-        interface of a switch towards a node."""
-        if isinstance(value, str) and value.startswith("port "):
-            return self.plan.port_towards(*value.split()[1:])
-        if isinstance(value, str) and value.startswith("address "):
-            return [self.node_address(value.removeprefix("address "), family, scenario) for family in (V4, V6)]
-        return value
-
-    def _folder(self) -> Path:
-        assert self.folder
-        return self.folder
-
-    def _zone(self) -> dict[str, list[str]]:
-        zone = {}
-        for scenario in self.scenarios:
-            if scenario.site != "name":
-                zone[f"{scenario.name}.{ZONE}".replace("_", "-")] = [
-                    self.address(scenario, f) for f in scenario.families
-                ]
-        for scenario in self.scenarios:
-            if scenario.site == "name" and scenario.host and scenario.verdicts:
-                known = {other.name: other for other in self.scenarios}
-                zone[scenario.host] = [self.address(known[name], V4) for name in scenario.verdicts]
-        return zone
 
     # ------------------------------------------------------------------ use
 
@@ -346,31 +278,3 @@ class Lab:
     def command(self, node: str, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` on a node."""
         return ["ip", "netns", "exec", self.namespace(node), *argv]
-
-
-def _sysctls(node: Node) -> list[tuple[str, str]]:
-    """Settings before any interface exists; `default` is what interfaces made later begin with."""
-    found = []
-    for which in ("all", "default"):
-        found += [(f"ipv4/conf/{which}/rp_filter", "0"), (f"ipv6/conf/{which}/accept_dad", "0")]
-        found += [(f"ipv6/conf/{which}/disable_ipv6", "1" if node.name in SWITCHES else "0")]
-        found += [(f"ipv6/conf/{which}/accept_ra", "0"), (f"ipv6/conf/{which}/router_solicitations", "0")]
-        if node.router:
-            found.append((f"ipv6/conf/{which}/forwarding", "1"))
-    if node.router:
-        found.append(("ipv4/ip_forward", "1"))
-    if node.name in SWITCHES and Path("/proc/sys/net/bridge").is_dir():
-        found += [(f"bridge/bridge-nf-call-{tables}", "0") for tables in ("iptables", "ip6tables", "arptables")]
-    return [*found, *node.sysctls]
-
-
-def wait_until(condition: Any, timeout_s: float, what: str) -> None:
-    """Poll until `condition()` holds; raises LabError naming `what` after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise netns.LabError(f"{what} did not happen within {timeout_s} s")
-        time.sleep(0.01)
-
-
-__all__ = ["IO", "Lab", "available", "chosen", "wait_until"]

@@ -29,7 +29,7 @@ def odd() -> Iterator[Scenario]:
     )  # fmt: skip
     yield Scenario(
         "forward_silent", "the port is forwarded to a machine that drops", "dropped", "filtered", SILENT, site="nat",
-        certainty="likely", allowed=UNPROVEN, also=("forward-without-backend",),
+        certainty="likely", allowed=UNPROVEN, also=("forward-without-backend",), rivals=("syn-filtered",),
         origin=(*between("r2", "target"), *behind),
         rules=(forward, Rule("backend", "input", "tcp dport 22 drop", key=None)),
     )  # fmt: skip
