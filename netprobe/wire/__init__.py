@@ -6,13 +6,12 @@ Glossary, and the way of a record:
     LiveWire     captures, crafts and connects (needs CAP_NET_RAW once)       live.py
     ConnectWire  connects, as any user may                                    connect.py
     MemoryWire   a scripted network with a clock of its own, for tests        memory.py
-    Tap          the capture socket: packets become frames                    tap.py (filter: bpf.py, choice:
-    relevance.py) Sender       crafted probes to the neighbour that the route names         sender.py (bytes:
-    codec.py, link addresses: neighbors.py) Connector    the kernel's connect()s become facts
-    connections.py Kernel       routes, neighbours, links                                    netlink.py
-    Recorder     the one counter, and the file                                recorder.py
-    capture      files: writer.py writes pcapng; capture.py reads             pcapng.py, pcap.py; facts.py: facts as
-    text
+    Tap          the capture socket: packets become frames                    tap.py, bpf.py, relevance.py
+    Sender       crafted probes, to the neighbour that the route names        sender.py, neighbors.py, templates.py
+    Connector    the kernel's connect()s become facts                         connections.py, error_queue.py
+    Kernel       routes, neighbours, links                                    netlink.py
+    Recorder     the one counter, and the file                                recorder.py, writer.py, facts.py
+    CaptureReader  a file becomes records again                               capture.py, pcapng.py, pcap.py
 
 This file imports nothing of the above: what starts fast stays fast.
 """

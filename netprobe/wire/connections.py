@@ -14,22 +14,18 @@ import errno
 import os
 import select
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable
 
 from netprobe.model import Connect, ConnectionFact, Endpoint, IcmpError
+from netprobe.wire import error_queue
 from netprobe.wire.clock import Clock
 
 MOST_DATA = 65536  # bytes taken of one connection
 SECOND_NS = 1_000_000_000
 
-_IP_RECVERR, _IP_RECVTTL, _IP_RECVTOS, _IP_TTL, _IP_TOS = 11, 12, 13, 2, 1
-_IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS, _IPV6_HOPLIMIT, _IPV6_TCLASS = 25, 51, 66, 52, 67
-_IPV6_UNICAST_HOPS = 16
-_EXTENDED_ERROR = struct.Struct("=IBBBBII")
-_ORIGIN_ICMP, _ORIGIN_ICMP6 = 2, 3
-_ESTABLISHED, _SYN_SENT, _CLOSE = 1, 2, 7
+_IP_TTL, _IPV6_UNICAST_HOPS = 2, 16
+_SYN_SENT, _CLOSE = 2, 7
 _SMALLEST_MSS = 88  # TCP_MIN_MSS of net/tcp.h
 
 
@@ -241,12 +237,7 @@ class Connector:
         self._listen(connection)
 
     def _read_error_queue(self, connection: _Connection) -> None:
-        while True:
-            try:
-                _, ancillary, _, _ = connection.sock.recvmsg(256, 512, socket.MSG_ERRQUEUE)
-            except OSError:
-                return
-            number, icmp = _icmp_error(ancillary)
+        for number, icmp in error_queue.drain(connection.sock):
             if number:
                 connection.last_error = number
             if icmp is not None:
@@ -304,11 +295,7 @@ class Connector:
     def _set_options(self, sock: socket.socket, command: Connect) -> None:
         v6 = sock.family == socket.AF_INET6
         level = socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP
-        wanted = (
-            (_IPV6_RECVERR, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS) if v6 else (_IP_RECVERR, _IP_RECVTTL, _IP_RECVTOS)
-        )
-        for option in wanted:
-            sock.setsockopt(level, option, 1)
+        error_queue.ask_for(sock)
         if command.ttl is not None:
             sock.setsockopt(level, _IPV6_UNICAST_HOPS if v6 else _IP_TTL, command.ttl)
         if command.mss is not None:
@@ -332,7 +319,10 @@ def scope(zone: str) -> int:
     interface."""
     if not zone:
         return 0
-    return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    try:
+        return int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    except OSError as error:  # it comes without an errno
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from error
 
 
 def _client(sock: socket.socket) -> Endpoint | None:
@@ -345,32 +335,3 @@ def _client(sock: socket.socket) -> Endpoint | None:
 
 def _name(number: int) -> str:
     return errno.errorcode.get(number, os.strerror(number))
-
-
-def _icmp_error(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, IcmpError | None]:
-    """The errno and the ICMP error of one message of the error queue; None where the error has another origin."""
-    number, found, ttl, tos = 0, None, None, None
-    for level, kind, data in ancillary:
-        v4, v6 = level == socket.IPPROTO_IP, level == socket.IPPROTO_IPV6
-        if (v4 and kind == _IP_RECVERR) or (v6 and kind == _IPV6_RECVERR):
-            number, origin, icmp_type, code, _, _, _ = _EXTENDED_ERROR.unpack_from(data)
-            if origin in (_ORIGIN_ICMP, _ORIGIN_ICMP6):
-                found = (4 if origin == _ORIGIN_ICMP else 6, icmp_type, code, _offender(data[_EXTENDED_ERROR.size :]))
-        elif (v4 and kind == _IP_TTL) or (v6 and kind == _IPV6_HOPLIMIT):
-            ttl = struct.unpack_from("=i", data)[0]
-        elif (v4 and kind == _IP_TOS) or (v6 and kind == _IPV6_TCLASS):
-            tos = data[0] if len(data) == 1 else struct.unpack_from("=i", data)[0]
-    if found is None:
-        return number, None
-    version, icmp_type, code, sender = found
-    return number, IcmpError(version=version, type=icmp_type, code=code, sender=sender, ttl=ttl, tos=tos)
-
-
-def _offender(address: bytes) -> str:
-    """The sockaddr behind a `struct sock_extended_err`: who sent the ICMP error."""
-    family = struct.unpack_from("=H", address)[0] if len(address) >= 2 else 0
-    if family == socket.AF_INET and len(address) >= 8:
-        return socket.inet_ntop(socket.AF_INET, address[4:8])
-    if family == socket.AF_INET6 and len(address) >= 24:
-        return socket.inet_ntop(socket.AF_INET6, address[8:24])
-    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from netprobe.errors import CannotMeasure
-from netprobe.model import Endpoint, Probe, Shape
+from netprobe.model import Connect, ConnectionFact, Endpoint, Probe, Shape
 from netprobe.wire import netlink
 from netprobe.wire.connect import ConnectWire
 from netprobe.wire.live import LiveWire
@@ -138,3 +139,31 @@ def test_importing_is_light() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said == "[]\n"
+
+
+def test_running_out_of_descriptors_is_a_failed_connection() -> None:
+    wire = ConnectWire()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        wire.perform(Connect(1, Endpoint("127.0.0.1", 9), 1.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    told = [r for r in wire.receive(wire.now_ns() + 10**8) if isinstance(r, ConnectionFact)]
+    assert [(f.event, f.error, f.client) for f in told] == [("started", None, None), ("failed", "EMFILE", None)]
+    wire.close()
+
+
+def test_a_port_that_can_not_be_one_is_a_failed_connection() -> None:
+    wire = ConnectWire()
+    wire.perform(Connect(1, Endpoint("127.0.0.1", 70000), 1.0))
+    wire.perform(Connect(2, Endpoint("fe80::1%nonesuch0", 22), 1.0))
+    told = [r for r in wire.receive(wire.now_ns() + 10**8) if isinstance(r, ConnectionFact)]
+    assert [(f.id, f.event, f.error) for f in told] == [
+        (1, "started", None),
+        (1, "failed", "EINVAL"),
+        (2, "started", None),
+        (2, "failed", "ENODEV"),
+    ]
+    assert wire.route("fe80::1%nonesuch0").outcome == "no-route"
+    wire.close()
