@@ -20,7 +20,7 @@ from pathlib import Path
 
 NETNS = Path("/run/netns")
 OVERLAY = Path("/etc/netns")  # `ip netns exec` binds OVERLAY/NAME/* over /etc (ip-netns(8))
-NAME = re.compile(r"^np([0-9a-f]{6})[a-z]?-[a-z0-9_]+$")
+NAME = re.compile(r"^(np([0-9a-f]{6})[a-z]?-)[a-z0-9_]+$")  # of a namespace, and of a run's temporary folder
 CLONE_NEWNET = 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -139,11 +139,11 @@ def remove(prefix: str) -> int:
     return len(doomed)
 
 
-def dead_prefixes() -> list[str]:
-    """Prefixes of runs whose maker no longer lives."""
+def dead_prefixes(folders: Path) -> list[str]:
+    """Prefixes of runs whose maker no longer lives: of namespaces, and of folders in `folders`."""
     found = set()
-    for name in names("np"):
+    for name in [*names("np"), *(entry.name for entry in folders.glob("np*-*"))]:
         match = NAME.match(name)
-        if match and not Path("/proc", str(int(match[1], 16))).exists():
-            found.add(name.split("-", 1)[0] + "-")
+        if match and not Path("/proc", str(int(match[2], 16))).exists():
+            found.add(match[1])
     return sorted(found)

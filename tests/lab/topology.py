@@ -85,9 +85,10 @@ class Lab:
     def sweep() -> int:
         """Take away what dead runs left behind; returns the number of namespaces removed."""
         removed = 0
-        for prefix in netns.dead_prefixes():
+        folders = Path(tempfile.gettempdir())
+        for prefix in netns.dead_prefixes(folders):
             removed += netns.remove(prefix)
-            for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            for folder in folders.glob(f"{prefix}*"):
                 if folder.stat().st_uid == os.geteuid():
                     shutil.rmtree(folder)
         return removed
