@@ -160,6 +160,7 @@ FEATURES: dict[str, dict[str, str]] = {
     "reset_window": {"zero": "the RST has window 0", "open": "the RST has a window: a process's socket made it"},
     "reset_ttl": {"same": "TTL as in the SYN-ACK", "different": "another TTL than the SYN-ACK"},
     "kex": {"began": "the server's KEXINIT arrived", "stalled": "identification exchanged, then nothing for 2.5 s"},
+    "our_words": {"acknowledged": "the server's stack acknowledged what we said", "lost": "it did not"},
     "small_mss": {"began": "with a small MSS the KEXINIT arrives", "stalled": "neither"},
     "other_source": {"answered": "a SYN from another source port is answered normally"},
 }
@@ -426,6 +427,9 @@ def _answer(e: Evidence) -> None:
             e.features["answer"] = "syn-ack"
     elif kinds == {"silent"}:
         _silent_answer(e, results)
+    elif kinds == {"silent", "icmp"} and len({_nature(a, r) for a, r in spoke}) == 1:
+        # Who sends errors limits them to about one a second (RFC 1812 4.3.2.8): the other SYNs were owed the same.
+        e.features["answer"] = "icmp"
     elif len(kinds) > 1 or len({_nature(a, r) for a, r in spoke}) > 1:
         _mixed_answer(e, results)
     elif len(kinds) == 1 and kinds == {"odd"}:
@@ -956,6 +960,7 @@ def _kex(e: Evidence, c: Conversation) -> None:
         both = max(a.client_data.time_ns, c.last_ns)
         if e.now_ns - both >= KEX_PATIENCE_NS:
             e.features["kex"] = "stalled"
+            e.features["our_words"] = "acknowledged" if a.client_acked > 1 else "lost"
             e.cite("kex", a.client_data.frame, a.client_data.time_ns, "our identification; nothing followed")
         else:
             e.waits_until(both + KEX_PATIENCE_NS)

@@ -91,7 +91,7 @@ RULES = (
     ),
     _open(
         "NP321",
-        "spoke=ssh2 kex=stalled small_mss=stalled",
+        "spoke=ssh2 kex=stalled small_mss=stalled our_words=lost",
         "reset-after-banner",
         Certainty.LIKELY,
         ("the server identified itself ({identification}), and nothing came after our identification, whatever the segment size",),

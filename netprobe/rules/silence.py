@@ -67,11 +67,12 @@ RULES = (
         State.FILTERED,
         "no-response",
         "forward-without-backend",
-        Certainty.CERTAIN,
+        Certainty.LIKELY,
         Place.TARGET,
         (
             "a SYN whose TTL ends at {address} draws time exceeded from {address} itself: it forwards port {port} to another machine, which is silent",
         ),
+        rivals=(Rival("dropped", "the machine behind it may be up, and a filter there or on the way drop the port", "on {address}: connect to it from there"),),
         remedy=("on {address}: where does port {port} go, and does that machine answer? `docker ps`, `iptables-save -t nat`, port forwards",),
         reference="T5; RFC 1812 5.3.1",
     ),

@@ -39,6 +39,7 @@ def _check(names: list[str]) -> int:
 
 
 def _run(names: list[str]) -> int:
+    """The score of every scenario, with privilege and the replay of each scan's own file, then without privilege."""
     from tests.lab.score import Result, run, summary
 
     def told(result: Result) -> None:
@@ -48,19 +49,32 @@ def _run(names: list[str]) -> int:
             print(f"     {fault}", flush=True)
 
     with Lab(names or None) as lab:
-        results = run(lab, told)
-    print(summary(results))
-    return int(any(result.faults for result in results))
+        captured = run(lab, told)
+        print("without privilege (connect() and its error queue):")
+        connected = run(lab, told, privileged=False)
+    print(f"with privilege: {summary(captured)}")
+    print(f"without: {summary(connected)}")
+    return int(any(result.faults for result in captured + connected))
+
+
+def _record(names: list[str]) -> int:
+    from tests.lab.record import record
+
+    return record(names)
 
 
 def main() -> int:
     """Exit code: 0 fine, 1 a check failed, 3 no lab can be built here."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
-    parser.add_argument("command", choices=("list", "up", "check", "run", "sweep"))
+    parser.add_argument("command", choices=("list", "up", "check", "run", "record", "demo", "bench", "sweep"))
     parser.add_argument("scenario", nargs="*")
     given = parser.parse_args()
     if given.command == "list":
         return _list(given.scenario)
+    if given.command == "demo":
+        from tests.lab.demo import demo
+
+        return demo()
     if why := available():
         print(f"no lab: {why}", file=sys.stderr)
         return 3
@@ -68,7 +82,11 @@ def main() -> int:
         print(f"{Lab.sweep()} namespaces removed")
         return 0
     try:
-        return {"up": _up, "check": _check, "run": _run}[given.command](given.scenario)
+        if given.command == "bench":
+            from tests.lab.bench import bench
+
+            return bench()
+        return {"up": _up, "check": _check, "run": _run, "record": _record}[given.command](given.scenario)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 3

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import queue
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from netprobe.analyze import analyze
+from netprobe.options import AnalyzeOptions
+from netprobe.report import json as report_json
 from tests.lab.scenario import Scenario
 from tests.lab.topology import Lab
 
@@ -97,9 +101,16 @@ def scan(lab: Lab, scenario: Scenario, family: int, client: str, extra: tuple[st
         return None, time.monotonic() - start, done.stderr
 
 
-def score_one(lab: Lab, scenario: Scenario, family: int, client: str, extra: tuple[str, ...] = (), raw: bool = True) -> Result:
-    """Scan and compare."""
-    document, seconds, errors = scan(lab, scenario, family, client, extra)
+def score_one(
+    lab: Lab, scenario: Scenario, family: int, client: str, saved: Path | None = None, privileged: bool = True
+) -> Result:
+    """Scan and compare; the file that the scan saves must give the same verdicts again."""
+    raw = privileged
+    with tempfile.TemporaryDirectory() as folder:
+        path = saved or Path(folder) / "scan.pcapng"
+        extra = ("-w", str(path)) if privileged else ("--connect",)
+        document, seconds, errors = scan(lab, scenario, family, client, extra)
+        replayed = replay_differs(document, path) if privileged and document is not None else None
     if document is None or not document["verdicts"]:
         return Result(scenario, family, None, [f"no verdict: {errors.strip()[-300:]}"], seconds)
     places = [lab.place(place, scenario, family, client) for place in scenario.origin]
@@ -107,9 +118,26 @@ def score_one(lab: Lab, scenario: Scenario, family: int, client: str, extra: tup
     if scenario.verdicts:
         return Result(scenario, family, verdict, several(lab, scenario, document["verdicts"]), seconds)
     faults = judge(scenario, verdict, places, raw)
+    if replayed:
+        faults.append(replayed)
     if "Traceback" in errors or "internal error" in errors:
         faults.append(f"standard error: {errors.strip()[-300:]}")
     return Result(scenario, family, verdict, faults, seconds)
+
+
+def replay_differs(document: dict[str, Any], path: Path) -> str | None:
+    """What `netprobe analyze` of the saved file says otherwise than the scan did."""
+    again = [
+        json.loads(report_json.line(verdict))
+        for verdict in analyze(path, AnalyzeOptions(files=(path,)), lambda verdict: None).verdicts
+    ]
+    if again == document["verdicts"]:
+        return None
+    for one, other in zip(document["verdicts"], again, strict=False):
+        for key in one:
+            if one[key] != other.get(key):
+                return f"replay differs in {key}: {one[key]!r} became {other.get(key)!r}"
+    return f"replay gives {len(again)} verdicts instead of {len(document['verdicts'])}"
 
 
 def several(lab: Lab, scenario: Scenario, verdicts: list[dict[str, Any]]) -> list[str]:
@@ -120,7 +148,7 @@ def several(lab: Lab, scenario: Scenario, verdicts: list[dict[str, Any]]) -> lis
 
 
 def run(
-    lab: Lab, told: Callable[[Result], None], extra: tuple[str, ...] = (), raw: bool = True, families: tuple[int, ...] = (4, 6)
+    lab: Lab, told: Callable[[Result], None], privileged: bool = True, families: tuple[int, ...] = (4, 6)
 ) -> list[Result]:
     """Scan all scenarios of a lab, one at a time from each of its clients."""
     work: queue.Queue[tuple[Scenario, int]] = queue.Queue()
@@ -143,7 +171,7 @@ def run(
                 gate = busy.setdefault(own, threading.Lock())
             with gate:
                 try:
-                    result = score_one(lab, scenario, family, own, extra, raw)
+                    result = score_one(lab, scenario, family, own, privileged=privileged)
                 except Exception as error:  # one scenario's trouble must not hide the others' results
                     result = Result(scenario, family, None, [f"{type(error).__name__}: {error}"])
             with lock:

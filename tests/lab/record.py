@@ -1,0 +1,111 @@
+"""`make captures`: records captures/ anew, each scenario as a scan sees it, and from the server's side where that shows something.
+
+House rules of this file:
+1. Only what the table calls right is recorded: a scenario whose verdict is wrong stops the recording.
+2. The case holds what the table says of the scenario, and the rule that was found.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from netprobe.analyze import analyze
+from netprobe.model import Verdict
+from netprobe.options import AnalyzeOptions
+from netprobe.replay import server, value
+from netprobe.wire.capture import CaptureReader
+from netprobe.wire.writer import CaptureWriter
+from tests.lab.scenario import Scenario
+from tests.lab.score import score_one
+from tests.lab.topology import Lab
+
+CAPTURES = Path(__file__).resolve().parents[2] / "captures"
+
+
+def record(names: list[str]) -> int:
+    """Record these scenarios (all): the first of each cause in both families, the others in one. Exit code 1: one was wrong."""
+    wrong = 0
+    seen: set[str] = set()
+    with Lab(names or None, clients=1) as lab:
+        for scenario in lab.scenarios:
+            both = scenario.cause not in seen
+            seen.add(scenario.cause)
+            for family in scenario.families if both else scenario.families[:1]:
+                wrong += not _one(lab, scenario, family)
+    return int(bool(wrong))
+
+
+def _one(lab: Lab, scenario: Scenario, family: int) -> bool:
+    name = scenario.name + ("" if family == scenario.families[0] else f"-v{family}")
+    client = lab.client_for(scenario)
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "scan.pcapng"
+        observer = _observe(lab, scenario, Path(folder) / "server.pcap") if scenario.server_side and family == 4 else None
+        result = score_one(lab, scenario, family, client, saved)
+        if observer is not None:
+            observer.send_signal(signal.SIGINT)
+            observer.wait(10)
+        print(f"{'FAIL' if result.faults else 'ok  '} {name}", *result.faults, flush=True)
+        if result.faults:
+            return False
+        (CAPTURES / f"{name}.pcapng").write_bytes(saved.read_bytes())
+        _write_case(CAPTURES / f"{name}.toml", scenario, f"lab: {scenario.name}, IPv{family}, seen by the client")
+        if observer is not None:
+            _convert(Path(folder) / "server.pcap", CAPTURES / f"{name}-server.pcapng")
+            _write_case(CAPTURES / f"{name}-server.toml", scenario, f"lab: {scenario.name}, IPv{family}, seen by the server")
+    return True
+
+
+def _observe(lab: Lab, scenario: Scenario, path: Path) -> subprocess.Popen[Any]:
+    """A capture on the server's own interface, listening before it returns."""
+    node = lab.plan.node_of(scenario, "target")
+    argv = ["tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-Z", "root", "-w", str(path), "tcp or icmp or icmp6"]
+    process = lab.popen(node, argv, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "listening on" in line:
+            break
+    return process
+
+
+def _convert(source: Path, to: Path) -> None:
+    """tcpdump's file as pcapng, frame by frame."""
+    with to.open("w+b") as file:
+        writer = CaptureWriter(os.dup(file.fileno()), str(to), about="the server's side, recorded by tcpdump")
+        for one in CaptureReader(source):
+            writer.write(one)
+        writer.close()
+
+
+def _write_case(path: Path, scenario: Scenario, origin: str) -> None:
+    """What the verdicts of this capture are; the client's side is known to be right, the server's is what it is seen to be."""
+    capture = path.with_suffix(".pcapng")
+    lines = [f'about = "{scenario.about}"', f'origin = "{origin}{"" if scenario.real else "; simulated: " + scenario.unreal_because}"']
+    for verdict in analyze(capture, AnalyzeOptions(files=(capture,)), lambda verdict: None).verdicts:
+        lines += ["", "[[expect]]", f'server = "{server(verdict)}"']
+        lines += [f"{key} = {_toml(value(verdict, key))}" for key in _keys(verdict)]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _keys(verdict: Verdict) -> tuple[str, ...]:
+    origin = ["origin_kind"]
+    origin += ["origin_address"] if verdict.origin.address else []
+    origin += ["origin_hop"] if verdict.origin.hop is not None else []
+    origin += ["origin_between"] if verdict.origin.between else []
+    return ("state", "cause", "certainty", "rule", *origin)
+
+
+def _toml(found: Any) -> str:
+    if isinstance(found, list):
+        return "[" + ", ".join(_toml(one) for one in found) + "]"
+    return str(found) if isinstance(found, int) else f'"{found}"'
+
+
+if __name__ == "__main__":
+    sys.exit(record(sys.argv[1:]))
