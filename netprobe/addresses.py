@@ -50,8 +50,8 @@ _DOCUMENTATION = "is for documentation ({}): no machine on the internet has it"
 _PRIVATE = "a private address (RFC 1918): another network, or a VPN that is down, has another machine there or none"
 _LOOPBACK = "a loopback address: the machine that asks is the machine that answers"
 _BENCHMARK = (
-    "198.18.0.0/15 is for benchmarks (RFC 2544); in the wild it is mostly the made-up address that a local TUN proxy or "
-    "VPN client hands out for a name, so an answer says nothing about the real machine"
+    "198.18.0.0/15 is for benchmarks (RFC 2544); in the wild it is mostly the made-up address that a local TUN proxy "
+    "or VPN client hands out for a name, so an answer says nothing about the real machine"
 )
 _SHARED = (
     "a shared address behind the translation of a provider or an overlay network (RFC 6598): another network has other "
@@ -70,7 +70,7 @@ _REMARKS: tuple[tuple[Network, str], ...] = tuple(
         ("::1/128", _LOOPBACK),
         (
             "169.254.0.0/16",
-            "a link-local address (RFC 3927): reached only on the same link; often DHCP failed",
+            "a link-local address (RFC 3927): reached only on its own link; often DHCP failed",
         ),
         ("fe80::/10", "a link-local address (RFC 4291): reached only on the link of the interface behind the %"),
         ("100.64.0.0/10", _SHARED),
