@@ -226,11 +226,12 @@ def _labelled(label: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _entry(label: str, text: str, width: int | None, paint: Paint) -> list[str]:
-    """One labelled line with a hanging indent."""
+    """One labelled line; what doesn't fit is indented further, so that the next entry is seen as one."""
     indent = " " * (_LABEL + 2)
     wrapped = [escape(text)]
     if width is not None:
-        wrapped = textwrap.wrap(escape(text), max(width - len(indent), _NARROWEST_CELL), break_on_hyphens=False) or [""]
+        room = max(width - len(indent), _NARROWEST_CELL)
+        wrapped = textwrap.wrap(wrapped[0], room, subsequent_indent="  ", break_on_hyphens=False) or [""]
     first = f"  {paint('dim', label) if label else ''}{' ' * (_LABEL - len(label))}{wrapped[0]}"
     return [first, *(indent + line for line in wrapped[1:])]
 
