@@ -152,11 +152,6 @@ RULES = (
                 "a filter that drops only SYNs before a working listener looks the same from outside",
                 "on the server: `ss -ltn` (Recv-Q above Send-Q: the queue is full), `nstat -az TcpExtListenOverflows`",
             ),
-            Rival(
-                "reply-filtered",
-                "an OUTPUT rule of the host that drops its SYN-ACKs looks the same: Linux then forgets the half-open connection",
-                "on the server: OUTPUT rules (`nft -a list ruleset`)",
-            ),
         ),
         ("on the server: `ss -ltn`, `nstat -az TcpExtListenOverflows`; restart or unfreeze the daemon",) + ALLOW[:1],
         "T11, Appendix B",
