@@ -1,17 +1,17 @@
 """A plain text ladder of packets and facts, as tcpdump would show a conversation, played into the core.
 
-    client 192.0.2.1                 who asks (default), and `server 203.0.113.5 22` who is asked
-    link sll2                        one of packets.LINKS; `direction unknown` for a capture that doesn't say
-    target any kernel patient        what the scan expected, and how it looked
-    0.000 > S tos 0x48 [mss,sack]    a segment of the client: flags, fields, options
-    0.021 < RA ttl 62 win 0          a segment of the server; numbers fit unless said otherwise: `seq +1`, `ack 7`
-    0.3 > PA "SSH-2.0-x\\r\\n"         payload
-    1.00 > S ttl 2 port 40001 to 80  another flow: `port` is the client's, `to` the server's
-    1.01 < icmp 11/0 from 198.51.100.2 port 40001 to 80      quotes the last packet of that flow; `bytes 8` of it
-    1.1 > echo id 7 seq 1 / 1.2 < reply id 7 seq 1 / 1.3 > who-has 192.0.2.5 / 1.4 < is-at 192.0.2.5
-    0.0 fact started id 1 port 40000 / 0.1 fact failed ECONNREFUSED / 0.0 fact route ok via 192.0.2.254
-    until 6                          when the verdict is given (default: at the last record)
-    expect NP112 certain             words that the verdict must have: rule, cause, certainty, state, reason
+client 192.0.2.1                 who asks (default), and `server 203.0.113.5 22` who is asked
+link sll2                        one of packets.LINKS; `direction unknown` for a capture that doesn't say
+target any kernel patient        what the scan expected, and how it looked
+0.000 > S tos 0x48 [mss,sack]    a segment of the client: flags, fields, options
+0.021 < RA ttl 62 win 0          a segment of the server; numbers fit unless said otherwise: `seq +1`, `ack 7`
+0.3 > PA "SSH-2.0-x\\r\\n"         payload
+1.00 > S ttl 2 port 40001 to 80  another flow: `port` is the client's, `to` the server's
+1.01 < icmp 11/0 from 198.51.100.2 port 40001 to 80      quotes the last packet of that flow; `bytes 8` of it
+1.1 > echo id 7 seq 1 / 1.2 < reply id 7 seq 1 / 1.3 > who-has 192.0.2.5 / 1.4 < is-at 192.0.2.5
+0.0 fact started id 1 port 40000 / 0.1 fact failed ECONNREFUSED / 0.0 fact route ok via 192.0.2.254
+until 6                          when the verdict is given (default: at the last record)
+expect NP112 certain             words that the verdict must have: rule, cause, certainty, state, reason
 """
 
 from __future__ import annotations
