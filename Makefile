@@ -52,7 +52,8 @@ captures: setup packages
 	$(PY) -m tests.lab record
 
 docs: setup
-	$(PY) -m netprobe.explain > docs/causes.md
+	$(PY) -m netprobe.explain > docs/causes.md.new
+	mv docs/causes.md.new docs/causes.md
 
 coverage: setup
 	$(PY) -m coverage erase
