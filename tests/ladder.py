@@ -46,7 +46,7 @@ from tests.packets import LINKS, Segment, echo, framed, icmp_error, neighbor
 START_NS = 1_700_000_000_000_000_000
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S+')
 FLAGS = re.compile(r"-|[FSRPAUEC]+")
-VALUED = {"tos", "ttl", "win", "port", "to", "seq", "ack", "id", "iss", "bytes", "snap", "from", "qttl"}
+VALUED = {"tos", "ttl", "win", "port", "to", "seq", "ack", "id", "iss", "bytes", "snap", "from", "qttl", "via"}
 
 
 def at(seconds: float) -> int:
@@ -112,6 +112,7 @@ class Ladder:
     expect: str = "ssh"
     mode: Mode = Mode.RAW
     patient: bool = False
+    unresolved: bool = False
     until_ns: int | None = None
     expected: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
@@ -134,7 +135,7 @@ class Ladder:
         target = TargetFact(
             time_ns=START_NS,
             target=self.server,
-            address=self.server,
+            address=None if self.unresolved else self.server,
             port=self.port,
             expect=self.expect,
             mode=self.mode,
@@ -159,6 +160,7 @@ class Ladder:
                 self.expect = "any" if "any" in words else "ssh"
                 self.mode = Mode.CONNECT if "kernel" in words else Mode.RAW
                 self.patient = "patient" in words
+                self.unresolved = "unresolved" in words
             case ["until", seconds]:
                 self.until_ns = at(float(seconds))
             case ["expect", *words]:
@@ -263,7 +265,7 @@ class Ladder:
             "link": lambda: LinkFact(interface=first, state=rest[1]),
             "drops": lambda: DropFact(count=int(first)),
             "blocked": lambda: BlockedFact(address=self.server, port=self.port, error=first),
-            "resolved": lambda: ResolvedFact(name=first, outcome=rest[1], addresses=tuple(rest[2:])),
+            "resolved": lambda: ResolvedFact(name=first, outcome=rest[1], detail=" ".join(rest[2:])),
         }
         fact = makers[kind]() if kind in makers else self._connection(kind, f, first, data)
         return replace(fact, time_ns=time_ns)
