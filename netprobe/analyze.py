@@ -72,13 +72,13 @@ def analyze(path: Path, options: AnalyzeOptions, on_verdict: Callable[[Verdict],
     """The verdicts of one file."""
     reader = CaptureReader(path)
     watch = Watch()
-    verdicts: list[Verdict] = []
+    verdicts: list[tuple[int, Verdict]] = []
 
     def give(target: TargetFact, now_ns: int, only: Attempt | None = None) -> None:
         if options.servers and target.address not in options.servers:
             return
         verdict = diagnose(watch.evidence(target, now_ns, only))
-        verdicts.append(verdict)
+        verdicts.append((target.number, verdict))
         on_verdict(verdict)
 
     scanned = False
@@ -101,7 +101,7 @@ def analyze(path: Path, options: AnalyzeOptions, on_verdict: Callable[[Verdict],
     damage = tuple(f"{path}: {one}" for one in reader.damage)
     dropped = max(reader.dropped, watch.dropped)
     return Analysis(
-        verdicts,
+        [verdict for _, verdict in sorted(verdicts, key=lambda pair: pair[0])],  # in the order they were begun
         CaptureStatus(packets=watch.packets, dropped=dropped, unsolicited=watch.unsolicited, damage=damage),
     )
 

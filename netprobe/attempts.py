@@ -222,8 +222,12 @@ def from_connection(events: Sequence[ConnectionFact]) -> Attempt:
             answer = IcmpAnswer(
                 event.number, event.time_ns, i.version, i.type, i.code, i.sender, i.ttl, i.tos, None, 1, event.time_ns
             )
-        elif event.event == "failed" and event.error in ("ECONNREFUSED", "ECONNRESET") and answer is None:
+        elif event.event == "said":
+            told.setdefault("client_data", packet)
+        elif event.event == "failed" and event.error == "ECONNREFUSED" and answer is None:
             told["rst"] = packet
+        elif event.event == "failed" and event.error == "ECONNRESET":  # SYN-ACK, our ACK, then a reset
+            told["synack"] = told["rst"] = packet
     return Attempt(
         form=Form.SYN,
         version=version,
@@ -244,12 +248,12 @@ def from_connection(events: Sequence[ConnectionFact]) -> Attempt:
         client_rst=None,
         client_ack=told.get("synack"),
         server_data=told.get("server_data"),
-        client_data=None,
+        client_data=told.get("client_data"),
         reply=None,
         icmp=answer,
         server_bytes=size,
         client_bytes=0,
-        client_acked=0,
+        client_acked=UNSEEN,
         holes=0,
         window_opened=False,
         server_segments=(),

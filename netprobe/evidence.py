@@ -160,6 +160,7 @@ FEATURES: dict[str, dict[str, str]] = {
     "reset_window": {"zero": "the RST has window 0", "open": "the RST has a window: a process's socket made it"},
     "reset_ttl": {"same": "TTL as in the SYN-ACK", "different": "another TTL than the SYN-ACK"},
     "kex": {"began": "the server's KEXINIT arrived", "stalled": "identification exchanged, then nothing for 2.5 s"},
+    "gap": {"yes": "a later, smaller segment arrived where the first one is missing"},
     "our_words": {"acknowledged": "the server's stack acknowledged what we said", "lost": "it did not"},
     "small_mss": {"began": "with a small MSS the KEXINIT arrives", "stalled": "neither"},
     "other_source": {"answered": "a SYN from another source port is answered normally"},
@@ -447,7 +448,10 @@ def _nature(a: Attempt, result: str) -> str:
 
 
 def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
-    """Silence needs three SYNs, and the time that the last router takes to give up on a dead host."""
+    """Silence needs three SYNs, and the time that the last router takes to give up on a dead host.
+
+    Without packets the repetitions are not counted: in four seconds every kernel sends three SYNs.
+    """
     until = e.syns[0].first.time_ns + SILENCE_NS
     tries = sum(a.first.count for a in e.syns)
     bare = next((a for a in _form(e, Form.BARE_SYN)), None)
@@ -464,7 +468,7 @@ def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
         e.answer = told
         assert told.icmp is not None
         e.cite("answer", told.icmp.frame, told.icmp.time_ns, _said_icmp(told.icmp))
-    elif e.now_ns >= until and tries >= 3 and not any(r == "pending" for _, r in results):
+    elif e.now_ns >= until and (tries >= 3 or e.features["mode"] == "kernel") and not any(r == "pending" for _, r in results):
         e.features["answer"] = "silent"
     else:
         e.features["answer"] = "pending"
@@ -686,11 +690,12 @@ def _reset_distance(e: Evidence, control_resets: list[Attempt]) -> None:
     trusted = [a.reply.ttl for a in e.pings if a.reply is not None]
     trusted += [a.synack.ttl for a in e.controls if a.synack is not None]
     trusted += [a.rst.ttl for a in control_resets if a.rst is not None and _tos(a.first, a.rst) == "echo"]
+    trusted = [ttl for ttl in trusted if ttl > 0]
     if trusted and e.distance is None:
-        e.distance = max(hops_away(ttl) for ttl in trusted if ttl > 0)
+        e.distance = max(hops_away(ttl) for ttl in trusted)
     icmp = e.answer.icmp if e.answer is not None else None
     if trusted and icmp is not None and icmp.sender == e.target.address and icmp.ttl is not None:
-        gap = hops_away(icmp.ttl) - max(hops_away(ttl) for ttl in trusted if ttl > 0)
+        gap = hops_away(icmp.ttl) - max(hops_away(ttl) for ttl in trusted)
         e.features["icmp_ttl"] = "same" if gap == 0 else "closer" if gap < 0 else "farther"
     resets = [a.rst for a in e.syns if a.rst is not None and a.rst.ttl > 0]
     if not resets or not trusted:
@@ -888,13 +893,13 @@ def _service(e: Evidence, c: Conversation) -> None:
     if a.server_data is not None:
         e.cite("spoke", a.server_data.frame, a.server_data.time_ns, "the server's first bytes")
     e.features["handshake"] = "complete"
-    if a.synack.count >= 2 and a.synack.last_ns > a.client_ack.time_ns and a.client_acked <= 1 and not a.server_bytes:
+    if a.synack.count >= 2 and a.synack.last_ns > a.client_ack.time_ns and 0 <= a.client_acked <= 1 and not a.server_bytes:
         e.features["handshake"] = "blocked"
         e.cite("handshake", a.client_ack.frame, a.client_ack.time_ns, "our ACK")
     if a.synack2 is not None:
         e.features["two_boxes"] = "yes"
         e.cite("two_boxes", a.synack2.frame, a.synack2.time_ns, _said(a.synack2, "another SYN,ACK"))
-    if a.synack.window == 0:
+    if a.synack.window == 0:  # never so where it was not seen
         e.features["zero_window"] = "opened" if a.window_opened else "stays"
     _ending(e, a)
     _spoke(e, c)
@@ -958,9 +963,12 @@ def _kex(e: Evidence, c: Conversation) -> None:
         e.waits_until(c.last_ns + KEX_PATIENCE_NS)
     elif a.client_data is not None and e.features.get("ended") == "open":
         both = max(a.client_data.time_ns, c.last_ns)
+        if a.holes:
+            e.features["gap"] = "yes"
         if e.now_ns - both >= KEX_PATIENCE_NS:
             e.features["kex"] = "stalled"
-            e.features["our_words"] = "acknowledged" if a.client_acked > 1 else "lost"
+            if a.client_acked != UNSEEN:
+                e.features["our_words"] = "acknowledged" if a.client_acked > 1 else "lost"
             e.cite("kex", a.client_data.frame, a.client_data.time_ns, "our identification; nothing followed")
         else:
             e.waits_until(both + KEX_PATIENCE_NS)

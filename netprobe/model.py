@@ -168,7 +168,7 @@ class ConnectionFact(Fact):
     """Something happened to an ordinary connect() of ours.
 
     `event`: started, open, failed (`error` has the errno name), icmp (`icmp` has the error-queue entry; `error` its errno),
-    data (`data`; only without privilege, where no frames are captured), closed (by the peer: `error` is None for FIN, else
+    data (`data`) and said (by us): only without privilege, where no frames are captured; closed (by the peer: `error` is None for FIN, else
     the errno name), given-up (by us, after waiting).
     `id` is unique in a scan. `client` is None when no local port was assigned. `ttl` and `mss` are None unless the
     connection was limited on purpose.

@@ -141,7 +141,7 @@ class Prober:
         """Nothing is left to ask: the service is up."""
         f = e.features
         if f.get("spoke") == "ssh2":
-            return f.get("kex") == "began" or f["expect"] == "any" or self.target.mode is Mode.CONNECT
+            return f.get("kex") == "began" or f["expect"] == "any"
         return f["expect"] == "any" and f.get("spoke") in ("ssh1", "protocol", "text", "binary")
 
     def _clean_up(self, e: Evidence) -> Iterator[Command]:
@@ -587,4 +587,5 @@ CONNECT_STEPS: tuple[Step, ...] = (
     Step("walk", 0.8, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_port),
     Step("walk-control", 2.0, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_control),
     Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_again),
+    Step("small-mss", 0.0, lambda p, e: e.features.get("kex") == "stalled", _small_mss),
 )

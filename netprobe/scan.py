@@ -85,7 +85,7 @@ class Scan:
         self._ids: Iterator[int] = itertools.count(1)
         self._waiting: deque[tuple[Target, str | None, int]] = deque()
         self._jobs: list[Job] = []
-        self._verdicts: list[Verdict] = []
+        self._verdicts: list[tuple[int, Verdict]] = []
         self._failure: str | None = None
         few = len(options.targets) <= ELSEWHERE_TARGETS
         self._plan = Plan(options.elsewhere and few, options.patient, options.source_port, options.identify)
@@ -120,7 +120,7 @@ class Scan:
             started_ns=started,
             finished_ns=self._wire.now_ns(),
             mode=self._wire.mode,
-            verdicts=tuple(self._verdicts),
+            verdicts=tuple(verdict for _, verdict in sorted(self._verdicts, key=lambda pair: pair[0])),
             capture=CaptureStatus(
                 packets=self._watch.packets, dropped=self._watch.dropped, unsolicited=self._watch.unsolicited
             ),
@@ -229,7 +229,7 @@ class Scan:
         settled = self._announce(SettledFact(target=fact.target, address=fact.address, port=fact.port, complete=complete))
         e = self._watch.evidence(fact, settled.time_ns)
         verdict = diagnose(e)
-        self._verdicts.append(verdict)
+        self._verdicts.append((fact.number, verdict))
         for citation in verdict.evidence:
             self._wire.comment(citation.frame, f"{verdict.rule} {verdict.cause} ({verdict.certainty}): {citation.what}")
         self._on_verdict(verdict)

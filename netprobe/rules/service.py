@@ -18,7 +18,19 @@ def _open(
     place: Place = Place.TARGET,
 ) -> Rule:
     """A row with what all open ports have in common."""
-    return Rule(rule_id, f"answer=syn-ack {when}", State.OPEN, "syn-ack", cause, certainty, place, because, rivals, remedy, reference)
+    return Rule(
+        rule_id,
+        f"answer=syn-ack {when}",
+        State.OPEN,
+        "syn-ack",
+        cause,
+        certainty,
+        place,
+        because,
+        rivals,
+        remedy,
+        reference,
+    )
 
 
 HUNG = (
@@ -29,6 +41,11 @@ HUNG = (
 CLOSED = (
     "on the server: `journalctl -u ssh -n 50`; MaxStartups of OpenSSH up to 8.1 closes so; inetd limits, sslh",
     "a balancer, NAT or tunnel without a backend does it too",
+)
+CLAMP = (
+    "clamp the MSS on the tunnel router: `nft add rule ... tcp flags syn tcp option maxseg size set rt mtu`",
+    "or lower the MTU at one end (`ip link set dev ... mtu 1280`), or `sysctl net.ipv4.tcp_mtu_probing=1` on the server",
+    "let ICMP 3/4 and ICMPv6 2/0 pass (RFC 4890)",
 )
 PROXY = Rival(
     "transparent-proxy",
@@ -44,9 +61,11 @@ RULES = (
         Certainty.CERTAIN,
         (
             "addresses that no host has ({impossible}) answer with SYN-ACK too: something near answers for everybody",
-            "the SYN-ACK came after {rtt} ms with TTL {synack_ttl}; \"connected\" says nothing about {address}",
+            'the SYN-ACK came after {rtt} ms with TTL {synack_ttl}; "connected" says nothing about {address}',
         ),
-        ("exclude port {port} from the proxy, VPN client or inspection that intercepts TCP (a bypass rule), or use a way it allows",),
+        (
+            "exclude port {port} from the proxy, VPN client or inspection that intercepts TCP (a bypass rule), or use a way it allows",
+        ),
         "L5; RFC 5737",
         place=Place.PROXY,
     ),
@@ -55,10 +74,10 @@ RULES = (
         "zero_window=stays ended=reset spoke=nothing",
         "syn-proxy",
         Certainty.CERTAIN,
+        ("the SYN-ACK had window 0, and right after our ACK came a reset: a SYN proxy answered, its backend refused",),
         (
-            "the SYN-ACK had window 0, and right after our ACK came a reset: a SYN proxy answered, its backend refused",
+            "whoever runs the SYN proxy (`nft ... synproxy`, a DDoS shield) must look at the host behind it: nothing listens there",
         ),
-        ("whoever runs the SYN proxy (`nft ... synproxy`, a DDoS shield) must look at the host behind it: nothing listens there",),
         "T13",
         place=Place.PROXY,
     ),
@@ -67,34 +86,54 @@ RULES = (
         "zero_window=stays spoke=nothing",
         "syn-proxy",
         Certainty.CERTAIN,
-        ("the SYN-ACK had window 0 and the window never opened: a SYN proxy answered, and gets no answer from the host behind it",),
+        (
+            "the SYN-ACK had window 0 and the window never opened: a SYN proxy answered, and gets no answer from the host behind it",
+        ),
         ("whoever runs the SYN proxy (`nft ... synproxy`, a DDoS shield) must look at the way to the host behind it",),
         "T13",
         place=Place.PROXY,
     ),
     _open(
         "NP320",
-        "spoke=ssh2 kex=stalled small_mss=began",
+        "spoke=ssh2 kex=stalled small_mss=began gap=yes",
         "path-mtu-black-hole",
         Certainty.CERTAIN,
         (
-            "the server identified itself ({identification}), then its first large segment never came; with a small MSS it does",
-            "full-size packets are lost on the path and no ICMP \"too big\" arrives: a path MTU black hole",
+            "the server identified itself ({identification}), then its first large segment never came though a later, smaller one did; with a small MSS it comes",
+            'full-size packets are lost on the path and no ICMP "too big" arrives: a path MTU black hole',
         ),
-        (
-            "clamp the MSS on the tunnel router: `nft add rule ... tcp flags syn tcp option maxseg size set rt mtu`",
-            "or lower the MTU at one end (`ip link set dev ... mtu 1280`), or `sysctl net.ipv4.tcp_mtu_probing=1` on the server",
-            "let ICMP 3/4 and ICMPv6 2/0 pass (RFC 4890)",
-        ),
+        CLAMP,
         "P9; RFC 2923 2.1",
         place=Place.UNKNOWN,
+    ),
+    _open(
+        "NP319",
+        "spoke=ssh2 kex=stalled small_mss=began",
+        "path-mtu-black-hole",
+        Certainty.LIKELY,
+        (
+            "the server identified itself ({identification}), then its first large segment never came; with a small MSS it does",
+            'full-size packets are lost on the path and no ICMP "too big" arrives: a path MTU black hole',
+        ),
+        CLAMP,
+        "P9; RFC 2923 2.1",
+        (
+            Rival(
+                "no-banner",
+                "the server may have been slow the first time",
+                "a capture: do full-size segments repeat while smaller ones pass?",
+            ),
+        ),
+        Place.UNKNOWN,
     ),
     _open(
         "NP321",
         "spoke=ssh2 kex=stalled small_mss=stalled our_words=lost",
         "reset-after-banner",
         Certainty.LIKELY,
-        ("the server identified itself ({identification}), and nothing came after our identification, whatever the segment size",),
+        (
+            "the server identified itself ({identification}), and nothing came after our identification, whatever the segment size",
+        ),
         ("from another network does it work? then a filter on this path knows SSH; try it over port 443",),
         "A10",
         (Rival("no-banner", "the server itself may hang after its identification", "on the server: its log and load"),),
@@ -118,7 +157,10 @@ RULES = (
         "reset-after-banner",
         Certainty.CERTAIN,
         ("the server identified itself ({identification}), then a reset came before any key exchange",),
-        ("on the server: the log of sshd (a crashed child, a refused client version)", "from another network does it work?"),
+        (
+            "on the server: the log of sshd (a crashed child, a refused client version)",
+            "from another network does it work?",
+        ),
         "A10",
     ),
     _open(
@@ -177,7 +219,7 @@ RULES = (
         "text=max-startups",
         "refused-with-text",
         Certainty.CERTAIN,
-        ("the server says \"{line}\" and closes: too many connections wait for their login (OpenSSH 8.2 to 9.7)",),
+        ('the server says "{line}" and closes: too many connections wait for their login (OpenSSH 8.2 to 9.7)',),
         ("on the server: raise MaxStartups (default 10:30:100), find who floods it: `ss -tn sport = :{port}`",),
         "A4; sshd_config(5)",
     ),
@@ -187,7 +229,7 @@ RULES = (
         "refused-with-text",
         Certainty.CERTAIN,
         (
-            "the server says \"{line}\" and closes: OpenSSH 9.8 and later say so for PerSourcePenalties, MaxStartups and PerSourceMaxStartups alike",
+            'the server says "{line}" and closes: OpenSSH 9.8 and later say so for PerSourcePenalties, MaxStartups and PerSourceMaxStartups alike',
             "from another source address at the same time it works: a penalty of this address; it doesn't: MaxStartups",
         ),
         (
@@ -201,8 +243,10 @@ RULES = (
         "spoke=text ended=fin|reset",
         "refused-with-text",
         Certainty.CERTAIN,
-        ("the server says \"{line}\" and closes, without an identification",),
-        ("the text is the server's own reason: TCP wrappers (`twist`), a bastion, xinetd or a network device wrote it",),
+        ('the server says "{line}" and closes, without an identification',),
+        (
+            "the text is the server's own reason: TCP wrappers (`twist`), a bastion, xinetd or a network device wrote it",
+        ),
         "A6; RFC 4253 4.2",
     ),
     _open(
@@ -210,7 +254,7 @@ RULES = (
         "spoke=protocol",
         "other-service",
         Certainty.CERTAIN,
-        ("{service} answers on this port, not an SSH server: it said \"{line}\"",),
+        ('{service} answers on this port, not an SSH server: it said "{line}"',),
         ("is the port right? the SSH server is on another one; look at Port and ListenAddress in sshd_config",),
         "A8",
     ),
@@ -219,7 +263,7 @@ RULES = (
         "spoke=text|binary ended=open",
         "other-service",
         Certainty.LIKELY,
-        ("the server speaks, but sends no SSH identification: \"{line}\"",),
+        ('the server speaks, but sends no SSH identification: "{line}"',),
         ("is the port right? what listens there: `ss -ltnp` on the server",),
         "A8",
         (Rival("tarpit", "a slow stream of lines may follow", "wait longer: `--banner-wait 60`"),),
@@ -229,7 +273,7 @@ RULES = (
         "spoke=binary",
         "other-service",
         Certainty.LIKELY,
-        ("the server sends bytes of no known protocol and closes: \"{line}\"",),
+        ('the server sends bytes of no known protocol and closes: "{line}"',),
         ("is the port right? what listens there: `ss -ltnp` on the server",),
         "A8",
         (Rival("refused-with-text", "it may be a refusal in a form of its own", "the server's owner knows"),),
@@ -257,7 +301,13 @@ RULES = (
             "something between here and {address} lets SYNs pass and drops what follows: a stateful firewall that sees one direction only, an IPS",
         ),
         "RFC 9293 3.5",
-        (Rival("backlog-full", "an accept queue that filled between SYN and ACK looks the same", "on the server: `ss -ltn`"),),
+        (
+            Rival(
+                "backlog-full",
+                "an accept queue that filled between SYN and ACK looks the same",
+                "on the server: `ss -ltn`",
+            ),
+        ),
         Place.UNKNOWN,
     ),
     _open(
@@ -276,12 +326,22 @@ RULES = (
         "spoke=nothing ended=reset ended_early=at-once reset_window=zero",
         "reset-after-handshake",
         Certainty.LIKELY,
-        ("right after our ACK came a reset (window 0), before a word was said: a balancer or proxy without a backend does that",),
+        (
+            "right after our ACK came a reset (window 0), before a word was said: a balancer or proxy without a backend does that",
+        ),
         ("look at the balancer's or proxy's backends: health checks, the daemon behind it",),
         "T6, T13",
         (
-            Rival("syn-proxy", "a SYN proxy whose backend refuses does the same", "its SYN-ACK usually has window 0 or another TTL"),
-            Rival("closed-before-banner", "a process may have dropped us", "on the server: who listens (`ss -ltnp`), hosts.deny"),
+            Rival(
+                "syn-proxy",
+                "a SYN proxy whose backend refuses does the same",
+                "its SYN-ACK usually has window 0 or another TTL",
+            ),
+            Rival(
+                "closed-before-banner",
+                "a process may have dropped us",
+                "on the server: who listens (`ss -ltnp`), hosts.deny",
+            ),
         ),
     ),
     _open(
@@ -304,9 +364,19 @@ RULES = (
         "closed-before-banner",
         Certainty.LIKELY,
         ("a reset before the server said a word",),
-        ("on the server: `journalctl -u ssh -n 50`; /etc/hosts.deny, /run/sshd", "a balancer or forwarder: its backends"),
+        (
+            "on the server: `journalctl -u ssh -n 50`; /etc/hosts.deny, /run/sshd",
+            "a balancer or forwarder: its backends",
+        ),
         "A3",
-        (PROXY, Rival("reset-after-handshake", "a box on the path may have reset it", "its TTL against the SYN-ACK's; capture on the server"),),
+        (
+            PROXY,
+            Rival(
+                "reset-after-handshake",
+                "a box on the path may have reset it",
+                "its TTL against the SYN-ACK's; capture on the server",
+            ),
+        ),
     ),
     _open(
         "NP365",
@@ -336,8 +406,19 @@ RULES = (
         HUNG,
         "A1",
         (
-            Rival("other-service", "a service that waits for another client's first words", "`netprobe scan {address} -p {port} --expect any --identify`"),
-            Rival("syn-proxy", "a proxy may have answered for a dead host", "on the server: does the connection arrive (`ss -tn`)?"),
+            Rival(
+                "other-service",
+                "a service that waits for another client's first words",
+                "`netprobe scan {address} -p {port} --expect any --identify`",
+            ),
+            Rival(
+                "syn-proxy",
+                "a proxy may have answered for a dead host",
+                "on the server: does the connection arrive (`ss -tn`)?",
+            ),
+            Rival(
+                "handshake-blocked", "what we send may be lost on its way", "a capture: is what we said acknowledged?"
+            ),
         ),
     ),
     _open(

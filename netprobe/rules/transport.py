@@ -388,7 +388,7 @@ RULES = (
         Certainty.POSSIBLE,
         Place.TARGET,
         ("the SYN is answered with a reset; who wrote it can't be told from what was seen ({kernel_only})",),
-        (HOST_FILTER, ON_PATH, FORWARD),
+        (HOST_FILTER, ON_PATH, FORWARD, Rival("local-firewall", "a rule of this machine may have answered", "run netprobe as root")),
         DAEMON,
         "T1 to T6",
     ),

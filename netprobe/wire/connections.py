@@ -131,6 +131,8 @@ class Connector:
         if connection is not None and connection.open:
             connection.unsent += data
             self._send(connection)
+            if self._keep_data:
+                self._tell(connection, "said")
 
     def hang(self, identifier: int) -> None:
         """Close a connection or stop waiting for it. Nothing more will be told of it."""

@@ -60,10 +60,9 @@ def judge(scenario: Scenario, verdict: dict[str, Any], places: Iterable[dict[str
     named = {alternative["cause"] for alternative in verdict["alternatives"]}
     certain = verdict["certainty"] == "certain"
     rival = verdict["cause"] in scenario.rivals and not certain and bool(named & set(scenario.causes))
-    if verdict["cause"] not in scenario.causes and not rival:
-        if raw or certain or not named & set(scenario.causes):
-            faults.append(f"cause {verdict['cause']} ({verdict['certainty']}), should be {'|'.join(scenario.causes)}")
-    if not raw:
+    if verdict["cause"] not in scenario.causes and not rival and (raw or certain or verdict["cause"] == "inconclusive"):
+        faults.append(f"cause {verdict['cause']} ({verdict['certainty']}), should be {'|'.join(scenario.causes)}")
+    if not raw:  # much can't be told by connect() alone: nothing wrong may be certain, and something must be said
         return faults
     if verdict["state"] not in (scenario.state, *scenario.states):
         faults.append(f"state {verdict['state']}, should be {scenario.state}")
