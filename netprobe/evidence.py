@@ -219,6 +219,7 @@ class Evidence:
     distance: int | None = None
     dropped: int = 0
     unreached: tuple[int, ...] = ()
+    reassembles: bool = False
 
     def waits_until(self, time_ns: int) -> None:
         """Something pending settles then."""
@@ -748,20 +749,26 @@ FRAGMENT_PATIENCE_NS = {4: 33 * SECOND, 6: 63 * SECOND}
 
 
 def _fragments(e: Evidence) -> None:
+    """Linux reassembles IPv4 before INPUT, so that a host answers even for a port that its own filter drops; IPv6 after it,
+    so that there an answer proves only that the host is alive."""
     for a in e.attempts:
         if a.form is not Form.FRAGMENT:
             continue
         feature = "fragment" if a.server.port == e.target.port else "fragment_control"
         patience = FRAGMENT_PATIENCE_NS[a.version]
         if a.icmp is not None and a.icmp.meaning.kind is IcmpKind.REASSEMBLY and a.icmp.sender == e.target.address:
-            e.features[feature] = "answered"
             e.features["host"] = "answers"
+            if e.distance is None and a.icmp.ttl is not None:
+                e.distance = hops_away(a.icmp.ttl)
+            if a.version == 4:
+                e.features[feature] = "answered"
             e.cite(feature, a.icmp.frame, a.icmp.time_ns, _said_icmp(a.icmp))
-        elif e.now_ns - a.first.last_ns >= patience:
+            e.reassembles = True
+        elif e.now_ns - a.first.last_ns < patience:
+            e.waits_until(a.first.last_ns + patience)
+        elif a.version == 4:
             e.features.setdefault(feature, "silent")
             e.cite(feature, a.first.frame, a.first.time_ns, "incomplete fragment, unanswered")
-        else:
-            e.waits_until(a.first.last_ns + patience)
 
 
 # --------------------------------------------------------------------------- ICMP

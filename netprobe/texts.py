@@ -110,7 +110,7 @@ def _alive(e: Evidence) -> str:
     if e.features.get("control") in ("reset", "syn-ack", "icmp"):
         ports = sorted({a.server.port for a in e.controls if a.answered_ns is not None})
         parts.append("it answers on port " + ", ".join(map(str, ports[:3])))
-    if e.features.get("fragment") == "answered" or e.features.get("fragment_control") == "answered":
+    if e.reassembles:
         parts.append("it reports the reassembly time of fragments")
     return " and ".join(parts) or "it answers other probes"
 
