@@ -121,6 +121,8 @@ def _batches(records: CaptureReader) -> Iterator[list[Record]]:
 def _as_target(attempt: Attempt) -> TargetFact:
     """What a connection attempt of a stranger's capture was after: its port says what was expected."""
     return replace(
-        TargetFact(target=attempt.server.address, address=attempt.server.address, port=attempt.server.port, mode=Mode.RAW),
+        TargetFact(
+            target=attempt.server.address, address=attempt.server.address, port=attempt.server.port, mode=Mode.RAW
+        ),
         expect="ssh" if attempt.server.port == 22 or attempt.form is not Form.SYN else "any",
     )

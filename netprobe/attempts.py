@@ -204,7 +204,9 @@ def from_connection(events: Sequence[ConnectionFact]) -> Attempt:
     start = events[0]
     server = start.server
     version = 6 if ":" in server.address else 4
-    client = next((e.client for e in events if e.client is not None), None) or Endpoint("::" if version == 6 else "0.0.0.0", 0)
+    client = next((e.client for e in events if e.client is not None), None) or Endpoint(
+        "::" if version == 6 else "0.0.0.0", 0
+    )
     told: dict[str, Packet] = {}
     answer: IcmpAnswer | None = None
     size = 0

@@ -27,7 +27,10 @@ def explain(what: str) -> str:
     if found:
         return "\n".join(page(rule) for rule in found)
     causes = sorted({rule.cause for rule in RULES})
-    raise UsageError(f"{word!r} is neither a rule id nor a cause", f"rule ids are {RULES[0].id} and the like, causes: {', '.join(causes)}")
+    raise UsageError(
+        f"{word!r} is neither a rule id nor a cause",
+        f"rule ids are {RULES[0].id} and the like, causes: {', '.join(causes)}",
+    )
 
 
 def page(rule: Rule) -> str:
@@ -90,7 +93,8 @@ def document() -> str:
     """docs/causes.md."""
     overview = ["", "| rule | cause | state | certainty | seen |", "|---|---|---|---|---|"]
     overview += [
-        f"| [{r.id}](#{r.id.lower()}-{r.cause}) | {r.cause} | {r.state} | {r.certainty} | `{(r.when.strip() or 'anything else').replace('|', BAR)}` |" for r in RULES
+        f"| [{r.id}](#{r.id.lower()}-{r.cause}) | {r.cause} | {r.state} | {r.certainty} | `{(r.when.strip() or 'anything else').replace('|', BAR)}` |"
+        for r in RULES
     ]
     words = ["", "## The vocabulary", "", "What the conditions of the rules are made of.", ""]
     for feature, meanings in FEATURES.items():

@@ -90,7 +90,9 @@ def survey(attempts: Iterable[Attempt], port: int, target: str) -> Survey:
         routers=routers,
         hops=hops,
         port_steps=port_steps,
-        port_last=max((ttl for ttl, s in port_steps.items() if s.result == "expired" and s.sender != target), default=0),
+        port_last=max(
+            (ttl for ttl, s in port_steps.items() if s.result == "expired" and s.sender != target), default=0
+        ),
         other_last=max((ttl for ttl, s in others.items() if s.result == "expired"), default=0),
         port_reached=reached[0].ttl if reached else None,
         port_sender=reached[0].sender if reached else None,
@@ -106,7 +108,9 @@ def _step(ttl: int, tries: list[Attempt]) -> Step:
             return Step(ttl, "expired", answer.sender, _ms(attempt, answer.time_ns), answer.frame, len(tries))
     for attempt in tries:
         if attempt.icmp is not None:
-            return Step(ttl, "reached", attempt.icmp.sender, _ms(attempt, attempt.icmp.time_ns), attempt.icmp.frame, len(tries))
+            return Step(
+                ttl, "reached", attempt.icmp.sender, _ms(attempt, attempt.icmp.time_ns), attempt.icmp.frame, len(tries)
+            )
         packet = attempt.rst or attempt.synack or attempt.reply
         if packet is not None:
             return Step(ttl, "reached", attempt.server.address, _ms(attempt, packet.time_ns), packet.frame, len(tries))

@@ -164,15 +164,23 @@ class Prober:
         label = f"{shape} {to} {ttl} {tos} {len(self._keys.used)}"
         source, seq, ack = self._keys.numbers(label)
         if shape is Shape.ECHO:
-            return Probe(shape, Endpoint(self._keys.source, source), Endpoint(to.address, 0), seq=seq & 0xFFFF, ttl=ttl, tos=tos)
+            return Probe(
+                shape, Endpoint(self._keys.source, source), Endpoint(to.address, 0), seq=seq & 0xFFFF, ttl=ttl, tos=tos
+            )
         acknowledges = shape in (Shape.ACK, Shape.SYN_ACK)
-        return Probe(shape, Endpoint(self._keys.source, source), to, seq=seq, ack=ack if acknowledges else 0, ttl=ttl, tos=tos)
+        return Probe(
+            shape, Endpoint(self._keys.source, source), to, seq=seq, ack=ack if acknowledges else 0, ttl=ttl, tos=tos
+        )
 
-    def connect(self, port: int | None = None, ttl: int | None = None, mss: int | None = None, patience_s: float = 4.5) -> Connect:
+    def connect(
+        self, port: int | None = None, ttl: int | None = None, mss: int | None = None, patience_s: float = 4.5
+    ) -> Connect:
         """An ordinary connection."""
         first = port is None and ttl is None and mss is None
         to = Endpoint(self._address, self.target.port if port is None else port)
-        return Connect(next(self._ids), to, patience_s, ttl=ttl, mss=mss, source_port=self.plan.source_port if first else None)
+        return Connect(
+            next(self._ids), to, patience_s, ttl=ttl, mss=mss, source_port=self.plan.source_port if first else None
+        )
 
     def walk(self, e: Evidence, series: str, ttls: range) -> Iterator[Command]:
         """Probes of one series (port, control, ping) with these TTLs; each at most twice, a second apart."""
@@ -294,7 +302,9 @@ def _wants_elsewhere(p: Prober, e: Evidence) -> bool:
 
 def _more_ports(p: Prober, e: Evidence) -> bool:
     """Nothing of the host has answered so far: more ports may find it alive."""
-    return p.plan.elsewhere and e.features["expect"] == "ssh" and _unanswered(p, e) and e.features.get("host") != "answers"
+    return (
+        p.plan.elsewhere and e.features["expect"] == "ssh" and _unanswered(p, e) and e.features.get("host") != "answers"
+    )
 
 
 def _sender_unplaced(p: Prober, e: Evidence) -> bool:
@@ -324,7 +334,12 @@ def _reset_in_doubt(p: Prober, e: Evidence) -> bool:
         return False
     if f.get("rst_ttl") in ("closer", "other"):
         return True
-    return f.get("rst_tos") != "echo" and "rst_ttl" not in f and f.get("control") in ("silent", "reset", "icmp") and "ping" in f
+    return (
+        f.get("rst_tos") != "echo"
+        and "rst_ttl" not in f
+        and f.get("control") in ("silent", "reset", "icmp")
+        and "ping" in f
+    )
 
 
 # --------------------------------------------------------------------------- what the steps send
@@ -442,7 +457,11 @@ def _walk_again(p: Prober, e: Evidence) -> Iterator[Command]:
     if e.survey is None:
         return
     last = max([*e.survey.routers, 0])
-    silent = [ttl for ttl in range(1, last + 1) if ttl not in e.survey.port_steps or e.survey.port_steps[ttl].result == "silent"]
+    silent = [
+        ttl
+        for ttl in range(1, last + 1)
+        if ttl not in e.survey.port_steps or e.survey.port_steps[ttl].result == "silent"
+    ]
     for ttl in silent:
         yield from p.walk(e, "port", range(ttl, ttl + 1))
     missing = [ttl for ttl in range(1, last + 2) if ttl not in e.survey.routers]
@@ -575,7 +594,12 @@ STEPS: tuple[Step, ...] = (
     Step("impossible", 0.0, _doubtful_proxy, _impossible),
     Step("walk-proxy", 0.0, _doubtful_proxy, _walk_proxy),
     Step("small-mss", 0.0, lambda p, e: e.features.get("kex") == "stalled", _small_mss),
-    Step("elsewhere-talk", 0.0, lambda p, e: _wants_elsewhere(p, e) and bool(set(e.open_ports) & set(ELSEWHERE_PORTS)), _elsewhere_talk),
+    Step(
+        "elsewhere-talk",
+        0.0,
+        lambda p, e: _wants_elsewhere(p, e) and bool(set(e.open_ports) & set(ELSEWHERE_PORTS)),
+        _elsewhere_talk,
+    ),
 )
 
 # Without privilege there are only connections; the walk is made with their TTL.

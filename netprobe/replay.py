@@ -47,7 +47,10 @@ def load(path: Path) -> Case:
     for one in expect:
         unknown |= set(one) - {"server", *FIELDS, *ORIGIN_FIELDS}
     if unknown:
-        raise UsageError(f"{path}: unknown key {', '.join(sorted(unknown))}", f"known are server, {', '.join(FIELDS + ORIGIN_FIELDS)}")
+        raise UsageError(
+            f"{path}: unknown key {', '.join(sorted(unknown))}",
+            f"known are server, {', '.join(FIELDS + ORIGIN_FIELDS)}",
+        )
     if not expect or any("server" not in one for one in expect):
         raise UsageError(f"{path}: no [[expect]] with a server", 'write server = "192.0.2.1:22" and what must hold')
     return Case(path, content.get("about", ""), content.get("origin", ""), tuple(expect))
@@ -55,7 +58,9 @@ def load(path: Path) -> Case:
 
 def replay(case: Case) -> list[str]:
     """What differs between a case and its capture, a line each; empty when nothing does."""
-    return differences(case, analyze(case.capture, AnalyzeOptions(files=(case.capture,)), lambda verdict: None).verdicts)
+    return differences(
+        case, analyze(case.capture, AnalyzeOptions(files=(case.capture,)), lambda verdict: None).verdicts
+    )
 
 
 def differences(case: Case, verdicts: Sequence[Verdict]) -> list[str]:
@@ -86,6 +91,8 @@ def value(verdict: Verdict, key: str) -> Any:
     """A field of a verdict as TOML writes it."""
     if key.startswith("origin_"):
         found = getattr(verdict.origin, key.removeprefix("origin_"))
-        return [one or "" for one in found] if isinstance(found, tuple) else str(found) if key == "origin_kind" else found
+        return (
+            [one or "" for one in found] if isinstance(found, tuple) else str(found) if key == "origin_kind" else found
+        )
     found = getattr(verdict, key)
     return found if isinstance(found, int) else str(found)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import queue
 import secrets
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
 from netprobe.errors import CaptureWriteError
-from netprobe.evidence import Evidence
-from netprobe.model import Fact, Mode, Record, ResolvedFact, RouteFact, SettledFact, TargetFact, Verdict
+from netprobe.interrupts import Interrupts
+from netprobe.model import Fact, Record, ResolvedFact, SettledFact, TargetFact, Verdict
 from netprobe.options import ScanOptions
 from netprobe.prober import Plan, Prober
 from netprobe.report import CaptureStatus, Report
@@ -33,14 +35,18 @@ SomeFact = TypeVar("SomeFact", bound=Fact)
 SECOND = 1_000_000_000
 # So many targets are probed at the same time; the others wait for one to settle.
 AT_ONCE = 64
+# So many names are asked for at the same time.
+NAMES_AT_ONCE = 16
 # Looking for SSH elsewhere sends to six more ports: for a few targets a help, for many a port scan.
 ELSEWHERE_TARGETS = 4
 
 
 def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
     """Scan with the best wire that this user may open. Raises CannotMeasure when there is none."""
-    wire = open_wire(options, notice)
-    return Scan(wire, options, on_verdict, notice).run()
+    with Interrupts() as interrupts:
+        wire = open_wire(options, notice)
+        interrupts.wake = wire.wake
+        return Scan(wire, options, on_verdict, notice, interrupts).run()
 
 
 def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
@@ -48,8 +54,8 @@ def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
     capturing = not options.force_connect and privilege.can_capture()
     if not capturing and not options.force_connect:
         notice(
-            "Without root no packets are captured or crafted: who wrote a reset, and whether a SYN left this machine, can't be "
-            f"told. For the whole answer: {privilege.how_to_gain()}"
+            "Without root no packets are captured or crafted: who wrote a reset, and whether a SYN left this machine, "
+            f"can't be told. For the whole answer: {privilege.how_to_gain()}"
         )
     writer = None
     if options.write is not None:
@@ -75,8 +81,16 @@ class Job:
 class Scan:
     """One run over a wire that is already open."""
 
-    def __init__(self, wire: Wire, options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        options: ScanOptions,
+        on_verdict: Callable[[Verdict], None],
+        notice: Callable[[str], None],
+        interrupts: Interrupts | None = None,
+    ) -> None:
         self._wire = wire
+        self._interrupts = interrupts or Interrupts()
         self._options = options
         self._on_verdict = on_verdict
         self._notice = notice
@@ -95,25 +109,10 @@ class Scan:
     def run(self) -> Report:
         """Observe all targets until each has its verdict, or until interrupted."""
         started = self._wire.now_ns()
-        interrupted = False
-        names = {target: target.host for target in self._options.targets if not target.is_address}
-        pool = ThreadPoolExecutor(max_workers=min(16, len(names))) if names else None
         try:
-            asked: dict[Future[ResolvedFact], Target] = {}
-            for target in self._options.targets:
-                if target.is_address:
-                    self._enqueue(target, str(target.host))
-                elif pool is not None:
-                    future = pool.submit(self._wire.resolve, target.host, self._options.families)
-                    future.add_done_callback(lambda _: self._wire.wake())
-                    asked[future] = target
-            self._loop(asked)
-        except KeyboardInterrupt:
-            interrupted = True
+            self._observe()
             self._give_up()
         finally:
-            if pool is not None:
-                pool.shutdown(wait=False, cancel_futures=True)
             self._close()
         return Report(
             command="scan",
@@ -124,12 +123,21 @@ class Scan:
             capture=CaptureStatus(
                 packets=self._watch.packets, dropped=self._watch.dropped, unsolicited=self._watch.unsolicited
             ),
-            interrupted=interrupted,
+            interrupted=self._interrupts.asked,
             failure=self._failure,
         )
 
+    def _observe(self) -> None:
+        for target in self._options.targets:
+            if target.is_address:
+                self._enqueue(target, str(target.host))
+        try:
+            self._loop(self._ask([target for target in self._options.targets if not target.is_address]))
+        except KeyboardInterrupt:  # of a caller who doesn't hold it back
+            self._interrupts.asked = True
+
     def _loop(self, asked: dict[Future[ResolvedFact], Target]) -> None:
-        while asked or self._waiting or self._jobs:
+        while (asked or self._waiting or self._jobs) and not self._interrupts.asked:
             for future in [f for f in asked if f.done()]:
                 self._resolved(asked.pop(future), future.result())
             while self._waiting and len(self._jobs) < AT_ONCE:
@@ -164,6 +172,29 @@ class Scan:
             self._fail(error)
 
     # ------------------------------------------------------------------ targets
+
+    def _ask(self, targets: list[Target]) -> dict[Future[ResolvedFact], Target]:
+        """Look names up; nobody waits for the threads, for a name server's silence must not outlast Ctrl-C."""
+        asked: dict[Future[ResolvedFact], Target] = {Future(): target for target in targets}
+        waiting: queue.SimpleQueue[tuple[Future[ResolvedFact], str]] = queue.SimpleQueue()
+        for future, target in asked.items():
+            waiting.put((future, target.host))
+
+        def work() -> None:
+            while not self._interrupts.asked:
+                try:
+                    future, host = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                try:
+                    future.set_result(self._wire.resolve(host, self._options.families))
+                except Exception as error:  # noqa: BLE001 - whoever takes the result hears of it
+                    future.set_exception(error)
+                self._wire.wake()
+
+        for _ in range(min(NAMES_AT_ONCE, len(asked))):
+            threading.Thread(target=work, daemon=True).start()
+        return asked
 
     def _enqueue(self, target: Target, address: str | None) -> None:
         for port in ports_of(target, self._options.ports):
@@ -220,13 +251,15 @@ class Scan:
             job.due_ns = job.prober.deadline_ns or e.now_ns + SECOND
 
     def _give_up(self) -> None:
-        """Interrupted: whatever is known becomes a verdict."""
+        """Whatever is known becomes a verdict: after an interrupt there are jobs left."""
         for job in self._jobs:
             self._settle(job.fact, complete=False)
         self._jobs.clear()
 
     def _settle(self, fact: TargetFact, complete: bool) -> None:
-        settled = self._announce(SettledFact(target=fact.target, address=fact.address, port=fact.port, complete=complete))
+        settled = self._announce(
+            SettledFact(target=fact.target, address=fact.address, port=fact.port, complete=complete)
+        )
         e = self._watch.evidence(fact, settled.time_ns)
         verdict = diagnose(e)
         self._verdicts.append((fact.number, verdict))

@@ -45,7 +45,9 @@ def values(e: Evidence, origin: Origin) -> dict[str, object]:
         "dropped": e.dropped,
         "unsettled": _unsettled(e),
         "client_text": "",
-        "kernel_only": "without privilege only the kernel's word is known" if e.features["mode"] == "kernel" else "too little answers to compare it with",
+        "kernel_only": "without privilege only the kernel's word is known"
+        if e.features["mode"] == "kernel"
+        else "too little answers to compare it with",
         "wire_says": _wire_says(e),
         "alive": _alive(e),
         "answers": _answers(e),
@@ -97,7 +99,9 @@ def _unsettled(e: Evidence) -> str:
 
 def _wire_says(e: Evidence) -> str:
     """Beyond a local block: what a crafted SYN, which goes around local rules, found."""
-    word = {"reset": "a reset", "syn-ack": "SYN-ACK", "icmp": "an ICMP error", "silent": "silence"}.get(e.features.get("answer", ""))
+    word = {"reset": "a reset", "syn-ack": "SYN-ACK", "icmp": "an ICMP error", "silent": "silence"}.get(
+        e.features.get("answer", "")
+    )
     if word is None:
         return ""
     return f"a crafted SYN that goes around this machine's rules draws {word} from the network"
@@ -118,7 +122,9 @@ def _alive(e: Evidence) -> str:
 def _answers(e: Evidence) -> str:
     """The changing answers in order: `RST, then ICMP 3/3`."""
     said = []
-    for a in sorted([*e.syns, *([e.answer] if e.answer and e.answer not in e.syns else [])], key=lambda a: a.first.time_ns):
+    for a in sorted(
+        [*e.syns, *([e.answer] if e.answer and e.answer not in e.syns else [])], key=lambda a: a.first.time_ns
+    ):
         shape = "SYN" if a.form == "syn" else "SYN without options"
         if a.first.tos > 0 and a.first.tos & 0xFC:
             shape += f" with DSCP 0x{a.first.tos:02x}"
@@ -151,7 +157,9 @@ def _reset(found: dict[str, object], e: Evidence) -> None:
         found["rst_hops"] = _hops(hops_away(rst.ttl))
         found["rst_seen"] = f"its TTL is {rst.ttl}, its DSCP field 0x{rst.tos:02x}"
         found["rst_tos"] = f"{rst.tos:02x}"
-    control = next((a for a in e.controls if a.rst is not None), None) or next((a for a in e.controls if a.synack), None)
+    control = next((a for a in e.controls if a.rst is not None), None) or next(
+        (a for a in e.controls if a.synack), None
+    )
     if control is not None:
         found["control_port"] = control.server.port
     ttls = {a.reply.ttl for a in e.pings if a.reply is not None}
@@ -174,7 +182,9 @@ def _icmp(found: dict[str, object], e: Evidence) -> None:
     found["icmp_reason"] = icmp.meaning.reason
     found["icmp_sender"] = icmp.sender
     found["delay"] = f"{(icmp.time_ns - e.answer.first.time_ns) / 1e9:.1f}"
-    copies = sum(a.icmp.count for a in e.attempts if a.icmp is not None and a.icmp.sender == icmp.sender and not a.limited)
+    copies = sum(
+        a.icmp.count for a in e.attempts if a.icmp is not None and a.icmp.sender == icmp.sender and not a.limited
+    )
     found["copies"] = "1 copy" if copies == 1 else f"{copies} copies"
     found["client_text"] = CLIENT_TEXT.get((icmp.version, icmp.meaning.reason), "")
 
@@ -204,12 +214,16 @@ def _service(found: dict[str, object], e: Evidence) -> None:
         found["beat"] = f"{(times[-1] - times[0]) / (len(times) - 1) / 1e9:.1f}"
     spoke_after = (a.server_data.time_ns - a.synack.time_ns) / 1e9 if a.server_data and a.synack else 0.0
     found["late"] = f", after {spoke_after:.0f} s" if spoke_after >= 2 else ""
-    found["preceded"] = f", after {len(c.opening.lines)} other line{'s' * (len(c.opening.lines) > 1)}" if c.opening.lines else ""
+    found["preceded"] = (
+        f", after {len(c.opening.lines)} other line{'s' * (len(c.opening.lines) > 1)}" if c.opening.lines else ""
+    )
     if a.synack is not None:
         found["synack_copies"] = a.synack.count
         found["synack_ttl"] = a.synack.ttl
         found["rtt"] = f"{(a.synack.time_ns - a.first.time_ns) / 1e6:.1f}"
-    found["acknowledged"] = "acknowledged" if a.client_acked > 1 else "not acknowledged" if a.client_data else "not asked for"
+    found["acknowledged"] = (
+        "acknowledged" if a.client_acked > 1 else "not acknowledged" if a.client_data else "not asked for"
+    )
     found["impossible"] = ", ".join(
         sorted({p.server.address for p in e.attempts if p.server.address in IMPOSSIBLE[p.version] and p.synack})
     )

@@ -84,7 +84,10 @@ def _rtt(a: Attempt | None) -> float | None:
 def _citations(e: Evidence, rule: Rule) -> tuple[Citation, ...]:
     """The records behind the features that the rule asked for, in order, each once."""
     asked = ["answer", *(feature for feature, _, _ in rule.conditions)]
-    asked += [{"icmp": "answer", "rst_tos": "answer", "control_tos": "control", "rst_ttl": "control"}.get(f, "") for f in asked]
+    asked += [
+        {"icmp": "answer", "rst_tos": "answer", "control_tos": "control", "rst_ttl": "control"}.get(f, "")
+        for f in asked
+    ]
     if rule.id in ("NP110", "NP112", "NP117", "NP122"):
         asked += ["ping"]
     found: dict[tuple[int, str], Citation] = {}
@@ -112,7 +115,9 @@ def _notes(e: Evidence) -> tuple[str, ...]:
     if e.features.get("route") == "local":
         notes.append("this address is this machine's own")
     if e.features.get("all_open") == "yes":
-        notes.append("every port tried answers with SYN-ACK: a proxy or a box that protects against SYN floods may answer for the host")
+        notes.append(
+            "every port tried answers with SYN-ACK: a proxy or a box that protects against SYN floods may answer for the host"
+        )
     if e.features.get("control") == "icmp" and e.features.get("answer") == "icmp":
         notes.append("other ports of this address are rejected in the same way")
     return tuple(notes)

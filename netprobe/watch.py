@@ -90,7 +90,9 @@ class Watch:
                     by_id.setdefault(fact.id, []).append(fact)
             return [from_connection(events) for events in by_id.values()]
         rows = self._tracker.rows
-        next_hop = next((f.gateway for f in self._facts if isinstance(f, RouteFact) and f.address == target.address), None)
+        next_hop = next(
+            (f.gateway for f in self._facts if isinstance(f, RouteFact) and f.address == target.address), None
+        )
         version = 6 if ":" in target.address else 4
         wanted = _towards(rows, target.address) & (rows[:, columns.KIND] != columns.K_NEIGHBOR)
         wanted |= _towards(rows, next_hop or target.address) & (rows[:, columns.KIND] == columns.K_NEIGHBOR)
@@ -107,5 +109,7 @@ class Watch:
 def _towards(rows: NDArray[np.int64], server: str) -> NDArray[np.bool_]:
     """Which rows have this server address."""
     wanted: Sequence[int] = words(server)
-    found: NDArray[np.bool_] = (rows[:, columns.SERVER : columns.SERVER + 4] == np.array(wanted, dtype=np.int64)).all(axis=1)
+    found: NDArray[np.bool_] = (rows[:, columns.SERVER : columns.SERVER + 4] == np.array(wanted, dtype=np.int64)).all(
+        axis=1
+    )
     return found

@@ -77,7 +77,13 @@ RULES = (
         Certainty.LIKELY,
         Place.RESOLVER,
         ("name resolution failed: {detail}",),
-        (Rival("name-not-found", "the system's resolver doesn't say more", "`getent ahosts {target}`, /etc/nsswitch.conf"),),
+        (
+            Rival(
+                "name-not-found",
+                "the system's resolver doesn't say more",
+                "`getent ahosts {target}`, /etc/nsswitch.conf",
+            ),
+        ),
         ("`getent ahosts {target}`; read /etc/nsswitch.conf and /etc/resolv.conf",),
         "N1",
     ),
@@ -113,7 +119,9 @@ RULES = (
         "no-local-route",
         Certainty.CERTAIN,
         Place.LOCAL,
-        ("this machine's routing table prohibits {address} (ssh prints \"Permission denied\" for it); no packet was sent",),
+        (
+            'this machine\'s routing table prohibits {address} (ssh prints "Permission denied" for it); no packet was sent',
+        ),
         remedy=("`ip route show type prohibit` and `ip rule`: remove or correct the route",),
         reference="L1; EACCES, ip-route(8)",
     ),
@@ -125,7 +133,9 @@ RULES = (
         "no-local-route",
         Certainty.CERTAIN,
         Place.LOCAL,
-        ("this machine's routing table sends {address} into a black hole (ssh prints \"Invalid argument\"); no packet was sent",),
+        (
+            'this machine\'s routing table sends {address} into a black hole (ssh prints "Invalid argument"); no packet was sent',
+        ),
         remedy=("`ip route show type blackhole` and `ip rule`: remove or correct the route",),
         reference="L1; EINVAL, ip-route(8)",
     ),
@@ -178,7 +188,7 @@ RULES = (
         Place.NEXT_HOP,
         (
             "{next_hop} does not answer {neighbor_protocol} on {interface} (asked {neighbor_asked}), so no SYN could be sent",
-            "ssh prints \"No route to host\" for it, after 3 s",
+            'ssh prints "No route to host" for it, after 3 s',
         ),
         remedy=(
             "is {next_hop} switched on, on this network (VLAN, cable, Wi-Fi without client isolation), and is the address right?",
@@ -258,7 +268,9 @@ RULES = (
         "local-firewall",
         Certainty.CERTAIN,
         Place.LOCAL,
-        ("the error {icmp} ({icmp_text}) for our own SYN carries this machine's own address: a rule of its own rejected it",),
+        (
+            "the error {icmp} ({icmp_text}) for our own SYN carries this machine's own address: a rule of its own rejected it",
+        ),
         remedy=FIREWALL_LOOK,
         reference="L2; IP_RECVERR, ip(7)",
     ),

@@ -21,7 +21,9 @@ RULES = (
         Certainty.CERTAIN,
         Place.SENDER,
         ("a SYN with full TTL died on the way ({icmp} from {icmp_sender}), and the routers repeat: {route_list}",),
-        remedy=("whoever runs {icmp_sender} must correct the route to {address}'s network (often a NAT pool without a discard route)",),
+        remedy=(
+            "whoever runs {icmp_sender} must correct the route to {address}'s network (often a NAT pool without a discard route)",
+        ),
         reference="P5; RFC 792",
     ),
     Rule(
@@ -72,7 +74,9 @@ RULES = (
         "rejected-on-path",
         Certainty.CERTAIN,
         Place.SENDER,
-        ("{icmp_sender} says {icmp_text} ({icmp}) for port {port} only; another port of {address} is answered otherwise, so a filter wrote it",),
+        (
+            "{icmp_sender} says {icmp_text} ({icmp}) for port {port} only; another port of {address} is answered otherwise, so a filter wrote it",
+        ),
         remedy=("who runs {icmp_sender} must allow {address} port {port}",),
         reference="P4",
     ),
@@ -111,7 +115,9 @@ RULES = (
         "rejected-on-path",
         Certainty.CERTAIN,
         Place.SENDER,
-        ("{icmp_sender} says {icmp_text} ({icmp}) for port {port} only; another port of {address} is answered otherwise, so a filter wrote it",),
+        (
+            "{icmp_sender} says {icmp_text} ({icmp}) for port {port} only; another port of {address} is answered otherwise, so a filter wrote it",
+        ),
         remedy=("who runs {icmp_sender} must allow {address} port {port}",),
         reference="P3, P4",
     ),
@@ -141,9 +147,7 @@ RULES = (
         "rejected-on-path",
         Certainty.LIKELY,
         Place.SENDER,
-        (
-            "{icmp_sender} says {icmp_text} ({icmp}) at once, after it had looked at the TTL: a filter, not a route",
-        ),
+        ("{icmp_sender} says {icmp_text} ({icmp}) at once, after it had looked at the TTL: a filter, not a route",),
         (
             Rival(
                 "host-unreachable",
@@ -162,7 +166,9 @@ RULES = (
         "host-unreachable",
         Certainty.LIKELY,
         Place.SENDER,
-        ("{icmp_sender} says at once that {address} is unreachable: {icmp} ({icmp_text}), most likely a route of type unreachable",),
+        (
+            "{icmp_sender} says at once that {address} is unreachable: {icmp} ({icmp_text}), most likely a route of type unreachable",
+        ),
         (FILTER_OR_ROUTE,),
         ("who runs {icmp_sender} must look at its route to {address}: a null route, or a tunnel that is down",),
         "P3",

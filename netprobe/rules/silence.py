@@ -39,7 +39,9 @@ RULES = (
         "inconclusive",
         Certainty.POSSIBLE,
         Place.UNKNOWN,
-        ("nothing was heard, but the kernel dropped {dropped} packets of the capture: the answer may have been among them",),
+        (
+            "nothing was heard, but the kernel dropped {dropped} packets of the capture: the answer may have been among them",
+        ),
         remedy=("repeat with fewer targets at once, or a lower --rate",),
         reference="packet(7), PACKET_STATISTICS",
     ),
@@ -72,8 +74,16 @@ RULES = (
         (
             "a SYN whose TTL ends at {address} draws time exceeded from {address} itself: it forwards port {port} to another machine, which is silent",
         ),
-        rivals=(Rival("dropped", "the machine behind it may be up, and a filter there or on the way drop the port", "on {address}: connect to it from there"),),
-        remedy=("on {address}: where does port {port} go, and does that machine answer? `docker ps`, `iptables-save -t nat`, port forwards",),
+        rivals=(
+            Rival(
+                "dropped",
+                "the machine behind it may be up, and a filter there or on the way drop the port",
+                "on {address}: connect to it from there",
+            ),
+        ),
+        remedy=(
+            "on {address}: where does port {port} go, and does that machine answer? `docker ps`, `iptables-save -t nat`, port forwards",
+        ),
         reference="T5; RFC 1812 5.3.1",
     ),
     Rule(
@@ -130,7 +140,13 @@ RULES = (
         Certainty.LIKELY,
         Place.SILENCE,
         ("SYNs vanish, but a FIN draws a reset: a filter drops SYNs, and most likely nothing listens behind it",),
-        (Rival("dropped", "a filter may answer stray segments with resets of its own", "on the server: its rules, and `ss -ltn`"),),
+        (
+            Rival(
+                "dropped",
+                "a filter may answer stray segments with resets of its own",
+                "on the server: its rules, and `ss -ltn`",
+            ),
+        ),
         ALLOW,
         "Appendix B",
     ),
@@ -228,7 +244,11 @@ RULES = (
             LOCAL,
             STEALTH,
             REPLY,
-            Rival("backlog-full", "a full accept queue drops SYNs too", "on the server: `ss -ltn`; or run netprobe as root"),
+            Rival(
+                "backlog-full",
+                "a full accept queue drops SYNs too",
+                "on the server: `ss -ltn`; or run netprobe as root",
+            ),
             Rival("syn-filtered", "a filter may drop SYNs only", "run netprobe as root"),
         ),
         ALLOW,
@@ -242,7 +262,9 @@ RULES = (
         "dropped",
         Certainty.LIKELY,
         Place.SILENCE,
-        ("nothing on port {port} or any other port tried in {waited} s, yet {address} is alive ({alive}): TCP is dropped by default {where}",),
+        (
+            "nothing on port {port} or any other port tried in {waited} s, yet {address} is alive ({alive}): TCP is dropped by default {where}",
+        ),
         (STEALTH, REPLY),
         ALLOW,
         "T9, T10",
@@ -287,10 +309,20 @@ RULES = (
         "host-silent",
         Certainty.POSSIBLE,
         Place.SILENCE,
-        ("nothing from {address}: port {port}, other ports and ping stay unanswered; the SYNs were last heard of at {last_heard}",),
         (
-            Rival("dropped", "a filter {where} may drop everything to this host", "`--patient` asks the host in a way that its own filter can't hide"),
-            Rival("host-unreachable", "the host may be down, and the last router not say so", "its console, or a machine beside it"),
+            "nothing from {address}: port {port}, other ports and ping stay unanswered; the SYNs were last heard of at {last_heard}",
+        ),
+        (
+            Rival(
+                "dropped",
+                "a filter {where} may drop everything to this host",
+                "`--patient` asks the host in a way that its own filter can't hide",
+            ),
+            Rival(
+                "host-unreachable",
+                "the host may be down, and the last router not say so",
+                "its console, or a machine beside it",
+            ),
             Rival("reply-filtered", "its replies may be lost on the way back", "capture on the server"),
         ),
         (
@@ -308,7 +340,9 @@ RULES = (
         Certainty.POSSIBLE,
         Place.UNKNOWN,
         ("what was seen does not settle the cause: {unsettled}",),
-        remedy=("let the scan or the capture run longer (five seconds and more after the first SYN), and look at both directions",),
+        remedy=(
+            "let the scan or the capture run longer (five seconds and more after the first SYN), and look at both directions",
+        ),
         reference="",
     ),
 )

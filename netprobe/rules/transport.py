@@ -9,7 +9,9 @@ DAEMON = (
     "on the server: `systemctl status ssh sshd ssh.socket`, `ss -ltn`: is the daemon installed, running, on this port and address?",
     "on the server: `sshd -t` prints why a daemon does not start",
 )
-FILTER = ("on the server: `nft -a list ruleset`, `iptables-save`, `ufw status numbered`: find the rule that answers with a reset",)
+FILTER = (
+    "on the server: `nft -a list ruleset`, `iptables-save`, `ufw status numbered`: find the rule that answers with a reset",
+)
 
 NO_LISTENER = Rival(
     "no-listener",
@@ -115,8 +117,16 @@ RULES = (
         Certainty.LIKELY,
         Place.UNKNOWN,
         ("the answer depends on what the SYN looks like: {answers}",),
-        (Rival("rate-limited", "the order of the tries may be what counts", "repeat after a minute with the shapes in another order"),),
-        ("a filter looks at TCP options or DSCP: ask for its rule; test with `sysctl net.ipv4.tcp_timestamps=0` or another DSCP (ssh -o IPQoS=none)",),
+        (
+            Rival(
+                "rate-limited",
+                "the order of the tries may be what counts",
+                "repeat after a minute with the shapes in another order",
+            ),
+        ),
+        (
+            "a filter looks at TCP options or DSCP: ask for its rule; test with `sysctl net.ipv4.tcp_timestamps=0` or another DSCP (ssh -o IPQoS=none)",
+        ),
         "T17",
     ),
     Rule(
@@ -131,7 +141,9 @@ RULES = (
             "one SYN drew a reset, and then the SYN-ACK of the host itself: a box on the way, or one that listens in, forged the reset",
             "{rst_seen}",
         ),
-        remedy=("an intrusion prevention system or filter resets this port: its owner must allow {address} port {port}",),
+        remedy=(
+            "an intrusion prevention system or filter resets this port: its owner must allow {address} port {port}",
+        ),
         reference="T4",
     ),
     Rule(
@@ -192,7 +204,11 @@ RULES = (
             "the reset carries {address}'s address but its TTL {rst_ttl} is that of a box {rst_hops} away, the host's own answers have {host_ttl}",
         ),
         (
-            Rival("no-listener", "answers of one host may take ways of different length back", "repeat; capture on the server"),
+            Rival(
+                "no-listener",
+                "answers of one host may take ways of different length back",
+                "repeat; capture on the server",
+            ),
             HOST_FILTER,
         ),
         ("a firewall at {where} resets this port: its owner must allow {address} port {port}",),
@@ -264,7 +280,9 @@ RULES = (
         "forward-without-backend",
         Certainty.LIKELY,
         Place.TARGET,
-        ("the reset's TTL {rst_ttl} is lower than that of the address's other answers ({host_ttl}): it comes from behind that address",),
+        (
+            "the reset's TTL {rst_ttl} is lower than that of the address's other answers ({host_ttl}): it comes from behind that address",
+        ),
         (HOST_FILTER, NO_LISTENER),
         ("on {address}: where does port {port} go? its port forwards, `iptables-save -t nat`",),
         "T5",
@@ -303,7 +321,9 @@ RULES = (
         "reset-on-path",
         Certainty.LIKELY,
         Place.UNKNOWN,
-        ("the reset started with another TTL ({rst_ttl} on arrival) than the host's other answers ({host_ttl}): another stack wrote it",),
+        (
+            "the reset started with another TTL ({rst_ttl} on arrival) than the host's other answers ({host_ttl}): another stack wrote it",
+        ),
         (FORWARD, HOST_FILTER),
         ("ask who runs the firewalls before {address}",),
         "T4",
@@ -316,7 +336,9 @@ RULES = (
         "no-listener",
         Certainty.LIKELY,
         Place.TARGET,
-        ("the reset copies our SYN's DSCP and has the TTL of the host's other answers: its own stack says that nothing listens",),
+        (
+            "the reset copies our SYN's DSCP and has the TTL of the host's other answers: its own stack says that nothing listens",
+        ),
         (HOST_FILTER,),
         DAEMON,
         "T1",
@@ -346,7 +368,10 @@ RULES = (
             "the reset has DSCP 0 though our SYN had 0x48, a SYN with an MD5 option is answered too, IP ID 0: as netfilter writes it",
             "no closed port of the host shows how its own stack answers, but ping has the same TTL",
         ),
-        (NO_LISTENER, Rival("reset-on-path", "a layer-2 filter before the host looks the same", "on the server: capture")),
+        (
+            NO_LISTENER,
+            Rival("reset-on-path", "a layer-2 filter before the host looks the same", "on the server: capture"),
+        ),
         FILTER,
         "T2",
     ),
@@ -374,7 +399,9 @@ RULES = (
         "no-listener",
         Certainty.LIKELY,
         Place.TARGET,
-        ("a SYN with an MD5 option stays unanswered, as a Linux stack does; the DSCP of the reset is 0, so the path may clear it",),
+        (
+            "a SYN with an MD5 option stays unanswered, as a Linux stack does; the DSCP of the reset is 0, so the path may clear it",
+        ),
         (HOST_FILTER, ON_PATH),
         DAEMON,
         "T1",
@@ -388,7 +415,12 @@ RULES = (
         Certainty.POSSIBLE,
         Place.TARGET,
         ("the SYN is answered with a reset; who wrote it can't be told from what was seen ({kernel_only})",),
-        (HOST_FILTER, ON_PATH, FORWARD, Rival("local-firewall", "a rule of this machine may have answered", "run netprobe as root")),
+        (
+            HOST_FILTER,
+            ON_PATH,
+            FORWARD,
+            Rival("local-firewall", "a rule of this machine may have answered", "run netprobe as root"),
+        ),
         DAEMON,
         "T1 to T6",
     ),
@@ -403,7 +435,9 @@ RULES = (
         (
             "{address} itself says after {delay} s that the host is unreachable ({icmp}): it forwards the port to a machine that it can't find",
         ),
-        remedy=("on {address}: where does port {port} go, and is that machine up? `docker ps`, `iptables-save -t nat`, port forwards",),
+        remedy=(
+            "on {address}: where does port {port} go, and is that machine up? `docker ps`, `iptables-save -t nat`, port forwards",
+        ),
         reference="T5",
     ),
     Rule(
@@ -414,8 +448,16 @@ RULES = (
         "rejected-on-path",
         Certainty.LIKELY,
         Place.UNKNOWN,
-        ("the error {icmp} ({icmp_text}) carries {address}'s address, but its TTL says that it comes from before the host",),
-        (Rival("rejected-by-host", "the host may start ICMP with another TTL", "a second kind of ICMP answer of the host to compare"),),
+        (
+            "the error {icmp} ({icmp_text}) carries {address}'s address, but its TTL says that it comes from before the host",
+        ),
+        (
+            Rival(
+                "rejected-by-host",
+                "the host may start ICMP with another TTL",
+                "a second kind of ICMP answer of the host to compare",
+            ),
+        ),
         ("ask who runs the firewalls before {address}",),
         "P4, T7",
     ),

@@ -91,7 +91,9 @@ class Tracker:
             seen[row[[columns.KIND, *range(columns.CLIENT, columns.SPORT + 1)]].tobytes()] = i
         for i in seen.values():
             row = self._table[i].tolist()
-            slot = hash_pair(row, columns.CLIENT, columns.SERVER, row[columns.CPORT], row[columns.SPORT], row[columns.KIND])
+            slot = hash_pair(
+                row, columns.CLIENT, columns.SERVER, row[columns.CPORT], row[columns.SPORT], row[columns.KIND]
+            )
             slot &= mask
             while self._slots[slot]:
                 slot = (slot + 1) & mask

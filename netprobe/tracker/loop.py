@@ -355,9 +355,7 @@ def from_server(r: Row, d: Row, number: int, time: int, counters: MutableSequenc
             # RFC 9293 3.10.7.3: in SYN-SENT a reset counts only when it acknowledges the SYN. Data in a SYN (fast open)
             # may be acknowledged with it.
             beyond = distance(d[D_ACK], expected)
-            if flags & F_ACK and (
-                (0 <= beyond <= r[C_BYTES]) or (r[SYN2 + FRAME] != 0 and d[D_ACK] == second)
-            ):
+            if flags & F_ACK and ((0 <= beyond <= r[C_BYTES]) or (r[SYN2 + FRAME] != 0 and d[D_ACK] == second)):
                 remember(r, RST, d, number, time)
                 history(r, L_RST, True)
             else:

@@ -127,7 +127,8 @@ class ConnectWire:
 
     def wake(self) -> None:
         """Make `receive` return, with nothing if need be; safe in any thread and in a signal handler."""
-        os.eventfd_write(self._wake, 1)
+        if not self._closed:  # a name server may answer when nobody listens any more
+            os.eventfd_write(self._wake, 1)
 
     def close(self) -> None:
         """Close everything. Raises CaptureWriteError when the file could not be finished."""

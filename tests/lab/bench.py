@@ -41,7 +41,9 @@ def bench() -> int:
         lab.exec("c0", [*netprobe, "--expect", "ssh", *targets], stdout=subprocess.DEVNULL)
         many = time.monotonic() - start
         missed += many > 2 * slowest
-        print(f"{len(targets)} targets at once: {many:.2f} s, the slowest alone {slowest:.2f} s, ratio {many / slowest:.2f}")
+        print(
+            f"{len(targets)} targets at once: {many:.2f} s, the slowest alone {slowest:.2f} s, ratio {many / slowest:.2f}"
+        )
     return int(bool(missed))
 
 
@@ -50,5 +52,10 @@ def _measure(lab: Lab, *commands: list[str], runs: int = 7) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "times.json"
         argv = ["hyperfine", "-N", "-i", "-w", "1", "-r", str(runs), "--style", "none", "--export-json", str(out)]
-        lab.exec("c0", [*argv, *(" ".join(command) for command in commands)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        lab.exec(
+            "c0",
+            [*argv, *(" ".join(command) for command in commands)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         return [result["median"] for result in json.loads(out.read_text())["results"]]

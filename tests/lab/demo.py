@@ -34,7 +34,11 @@ def demo() -> int:
     """Show the lab's verdicts, or those of the captures. Exit code 0: it is a demonstration."""
     if why := available():
         return _captures(why)
-    print(f"Building a network of namespaces with {len(SCENARIOS)} servers, most of them broken ...", file=sys.stderr, flush=True)
+    print(
+        f"Building a network of namespaces with {len(SCENARIOS)} servers, most of them broken ...",
+        file=sys.stderr,
+        flush=True,
+    )
     try:
         with Lab(SCENARIOS, clients=1) as lab:
             targets = [f"{lab.target(name)}" for name in SCENARIOS]
@@ -54,6 +58,9 @@ def demo() -> int:
 
 
 def _captures(why: str) -> int:
-    print(f"No namespaces can be made here ({why}): analysing the shipped captures of the same network instead.", file=sys.stderr)
+    print(
+        f"No namespaces can be made here ({why}): analysing the shipped captures of the same network instead.",
+        file=sys.stderr,
+    )
     files = [str(path) for name in SCENARIOS if (path := CAPTURES / f"{name}.pcapng").exists()]
     return subprocess.run([sys.executable, "-m", "netprobe", "analyze", *files], check=False).returncode & 2

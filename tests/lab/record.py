@@ -7,6 +7,7 @@ House rules of this file:
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -32,6 +33,9 @@ def record(names: list[str]) -> int:
     """Record these scenarios (all): the first of each cause in both families, the others in one. Exit code 1: one was wrong."""
     wrong = 0
     seen: set[str] = set()
+    if not names:
+        for old in [*CAPTURES.glob("*.pcapng"), *CAPTURES.glob("*.toml")]:
+            old.unlink()
     with Lab(names or None, clients=1) as lab:
         for scenario in lab.scenarios:
             both = scenario.cause not in seen
@@ -46,7 +50,9 @@ def _one(lab: Lab, scenario: Scenario, family: int) -> bool:
     client = lab.client_for(scenario)
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "scan.pcapng"
-        observer = _observe(lab, scenario, Path(folder) / "server.pcap") if scenario.server_side and family == 4 else None
+        observer = (
+            _observe(lab, scenario, Path(folder) / "server.pcap") if scenario.server_side and family == 4 else None
+        )
         result = score_one(lab, scenario, family, client, saved)
         if observer is not None:
             observer.send_signal(signal.SIGINT)
@@ -55,17 +61,29 @@ def _one(lab: Lab, scenario: Scenario, family: int) -> bool:
         if result.faults:
             return False
         (CAPTURES / f"{name}.pcapng").write_bytes(saved.read_bytes())
-        _write_case(CAPTURES / f"{name}.toml", scenario, f"lab: {scenario.name}, IPv{family}, seen by the client")
+        write_case(CAPTURES / f"{name}.toml", scenario.about, _origin(scenario, family, "client"))
         if observer is not None:
             _convert(Path(folder) / "server.pcap", CAPTURES / f"{name}-server.pcapng")
-            _write_case(CAPTURES / f"{name}-server.toml", scenario, f"lab: {scenario.name}, IPv{family}, seen by the server")
+            write_case(CAPTURES / f"{name}-server.toml", scenario.about, _origin(scenario, family, "server"))
     return True
 
 
 def _observe(lab: Lab, scenario: Scenario, path: Path) -> subprocess.Popen[Any]:
     """A capture on the server's own interface, listening before it returns."""
     node = lab.plan.node_of(scenario, "target")
-    argv = ["tcpdump", "-i", "any", "-n", "-U", "--immediate-mode", "-Z", "root", "-w", str(path), "tcp or icmp or icmp6"]
+    argv = [
+        "tcpdump",
+        "-i",
+        "any",
+        "-n",
+        "-U",
+        "--immediate-mode",
+        "-Z",
+        "root",
+        "-w",
+        str(path),
+        "tcp or icmp or icmp6",
+    ]
     process = lab.popen(node, argv, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
@@ -83,10 +101,15 @@ def _convert(source: Path, to: Path) -> None:
         writer.close()
 
 
-def _write_case(path: Path, scenario: Scenario, origin: str) -> None:
-    """What the verdicts of this capture are; the client's side is known to be right, the server's is what it is seen to be."""
+def _origin(scenario: Scenario, family: int, side: str) -> str:
+    simulated = "" if scenario.real else f"; simulated: {scenario.unreal_because}"
+    return f"lab: {scenario.name}, IPv{family}, seen by the {side}{simulated}"
+
+
+def write_case(path: Path, about: str, origin: str) -> None:
+    """What the verdicts of the capture beside it are; what they must be was compared before."""
     capture = path.with_suffix(".pcapng")
-    lines = [f'about = "{scenario.about}"', f'origin = "{origin}{"" if scenario.real else "; simulated: " + scenario.unreal_because}"']
+    lines = [f"about = {_toml(about)}", f"origin = {_toml(origin)}"]
     for verdict in analyze(capture, AnalyzeOptions(files=(capture,)), lambda verdict: None).verdicts:
         lines += ["", "[[expect]]", f'server = "{server(verdict)}"']
         lines += [f"{key} = {_toml(value(verdict, key))}" for key in _keys(verdict)]
@@ -104,7 +127,7 @@ def _keys(verdict: Verdict) -> tuple[str, ...]:
 def _toml(found: Any) -> str:
     if isinstance(found, list):
         return "[" + ", ".join(_toml(one) for one in found) + "]"
-    return str(found) if isinstance(found, int) else f'"{found}"'
+    return str(found) if isinstance(found, int) else json.dumps(found)  # TOML's basic strings are JSON's
 
 
 if __name__ == "__main__":

@@ -194,4 +194,8 @@ def summary(results: list[Result]) -> str:
 
 def save(results: list[Result], path: Path) -> None:
     """All verdicts, for a closer look."""
-    path.write_text(json.dumps({r.name: {"faults": r.faults, "seconds": r.seconds, "verdict": r.verdict} for r in results}, indent=1))
+    path.write_text(
+        json.dumps(
+            {r.name: {"faults": r.faults, "seconds": r.seconds, "verdict": r.verdict} for r in results}, indent=1
+        )
+    )

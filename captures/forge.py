@@ -1,0 +1,52 @@
+"""Writes captures for the rules that no recorded one reaches, from the situations of the tests: `python -m captures.forge`.
+
+What is written here is made up packet by packet, and each case says so (`origin = "forged: ..."`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from netprobe.model import SettledFact
+from netprobe.replay import load
+from netprobe.wire import privilege
+from netprobe.wire.writer import CaptureWriter
+from tests.ladder import Scene, ladder
+from tests.lab.record import write_case
+from tests.situations import SITUATIONS
+
+CAPTURES = Path(__file__).resolve().parent
+
+
+def forge() -> None:
+    """One capture for each rule that the recorded ones leave out."""
+    for old in CAPTURES.glob("forged_*"):
+        old.unlink()
+    hit = {expected.get("rule") for path in CAPTURES.glob("*.toml") for expected in load(path).expect}
+    for name, text in SITUATIONS.items():
+        scene = ladder(text)
+        rule = scene.verdict().rule
+        if rule not in hit:
+            hit.add(rule)
+            path = CAPTURES / f"forged_{name}.pcapng"
+            _write(path, scene)
+            about = name.replace("_", " ")
+            write_case(path.with_suffix(".toml"), about, f"forged: tests/situations.py, {name}")
+            print(f"{rule} {path.name}")
+
+
+def _write(path: Path, scene: Scene) -> None:
+    """The scene as a scan would have saved it: its target first, its end last."""
+    writer = CaptureWriter(privilege.open_output(path), path.name, about="forged")
+    first = replace(scene.target, number=1, time_ns=min((r.time_ns for r in scene.records), default=scene.until_ns))
+    last = SettledFact(
+        time_ns=scene.until_ns, target=scene.target.target, address=scene.target.address, port=scene.target.port
+    )
+    for number, record in enumerate([first, *scene.records, last], 1):
+        writer.write(replace(record, number=number))
+    writer.close()
+
+
+if __name__ == "__main__":
+    forge()

@@ -1,0 +1,102 @@
+"""Everything known of one target, and its reduction to a few words that the rules are written in.
+
+    vocabulary   every feature and its words
+    record       Evidence: the features, what each rests on, what is pending
+    local        resolver, route, neighbour, connect()
+    answer       what came back to the SYNs
+    reset        who wrote a reset
+    walk         how far probes get, who sends errors
+    silence      probes that split silence
+    service      what an open connection said
+
+House rules of this package:
+1. Pure: `now_ns` is an argument; silence is a deadline that has passed, `pending` one that has not.
+2. A feature is a word out of FEATURES or absent (not asked, or can't be told). Nothing else reaches the rules.
+3. What a feature rests on is kept beside it (`cited`), so that every verdict can name its packets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+from netprobe.attempts import UNSEEN, Attempt, Form
+from netprobe.evidence.answer import judge_answer
+from netprobe.evidence.local import judge_own_syn, take_facts
+from netprobe.evidence.record import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, Payload, hops_away
+from netprobe.evidence.reset import judge_controls, judge_reset
+from netprobe.evidence.service import hear_conversations
+from netprobe.evidence.silence import judge_silence
+from netprobe.evidence.vocabulary import FEATURES
+from netprobe.evidence.walk import judge_icmp, judge_walk, take_survey
+from netprobe.model import Fact, Mode, TargetFact
+
+__all__ = [
+    "ELSEWHERE_PORTS",
+    "FEATURES",
+    "IMPOSSIBLE",
+    "SECOND",
+    "Conversation",
+    "Evidence",
+    "Payload",
+    "collect",
+    "hops_away",
+]
+
+
+def collect(
+    target: TargetFact, attempts: Iterable[Attempt], facts: Sequence[Fact], payload: Payload, now_ns: int
+) -> Evidence:
+    """All evidence for one target from the attempts towards its address and the facts of the scan."""
+    e = Evidence(target, now_ns, attempts=sorted(attempts, key=lambda a: (a.first.time_ns, a.first.frame)))
+    e.features["expect"] = "ssh" if target.expect == "ssh" else "any"
+    e.features["mode"] = "kernel" if target.mode is Mode.CONNECT else "packets"
+    take_facts(e, facts)
+    if target.address is None:
+        return e
+    _sort(e)
+    _round_trip(e)
+    take_survey(e)
+    judge_answer(e)
+    judge_own_syn(e)
+    judge_reset(e)
+    judge_controls(e)
+    judge_silence(e)
+    judge_icmp(e)
+    judge_walk(e)
+    hear_conversations(e, payload)
+    return e
+
+
+def _sort(e: Evidence) -> None:
+    """Which attempt played which part."""
+    port = e.target.port
+    for a in e.attempts:
+        if a.server.address != e.target.address:
+            continue
+        if a.form is Form.ECHO:
+            if not a.limited:
+                e.pings.append(a)
+        elif a.server.port == port and not a.limited:
+            if a.form is Form.SYN and not a.midstream:
+                e.syns.append(a)
+        elif a.server.port != port and a.form is Form.SYN and not a.limited:
+            e.controls.append(a)
+    for a in e.syns:
+        if a.first.tos != UNSEEN and a.first.tos & 0xFC and (e.marked is None or e.marked.rst is None):
+            e.marked = a
+
+
+def _round_trip(e: Evidence) -> None:
+    times = [
+        a.answered_ns - a.first.time_ns
+        for a in e.attempts
+        if a.answered_ns is not None
+        and a.server.address == e.target.address
+        and not a.limited
+        and a.form is not Form.NEIGHBOR
+        and a.form is not Form.FRAGMENT
+        and (a.icmp is None or a.icmp.sender == e.target.address)
+    ]
+    if times:
+        e.rtt_ns = max(0, min(times))
