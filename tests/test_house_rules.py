@@ -43,7 +43,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "wire": ({"wire"}, {"nouns"}),
     "report": ({"report"}, {"nouns"}),
-    "drivers": ({"scan", "analyze", "replay", "doctor", "explain"}, {"nouns", "request", "core", "wire", "report"}),
+    "drivers": (
+        {"interrupts", "scan", "analyze", "replay", "doctor", "explain"},
+        {"nouns", "request", "core", "wire", "report"},
+    ),
     "cli": ({"cli", "__main__"}, {"nouns", "request", "core", "wire", "report", "drivers"}),
 }
 LAYER_OF = {module: layer for layer, (modules, _) in LAYERS.items() for module in modules}
