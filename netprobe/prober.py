@@ -2,7 +2,8 @@
 
 House rules of this file:
 1. Pure: evidence and its `now_ns` in, commands out. Silence is a deadline asked for, not a clock read.
-2. The budget of docs/interface.md holds by construction: of the SYNs that can reach the target port there are the kernel's two,
+2. The budget of docs/interface.md holds by construction: of the SYNs that can reach the target port there are the
+   kernel's two,
    one marked, and either one with an MD5 option and one repeat, or one out of the window and one bare.
 3. What comes back is recognised by keyed source ports and sequence numbers; see `Keys`.
 """
@@ -25,7 +26,8 @@ FIRST_SOURCE_PORT = 61000
 SOURCE_PORTS = 4500
 WALK_BATCH = 8
 LONGEST_WALK = 30
-# A probe that was sent shows up in the capture when its turn and its neighbour's answer have come: looked for this often, this long.
+# A probe that was sent shows up in the capture when its turn and its neighbour's answer have come: looked for this
+# often, this long.
 GRACE_NS = 50_000_000
 UNSEEN_NS = 4 * SECOND
 SMALL_MSS = 256
@@ -45,7 +47,8 @@ class Plan:
 
 @dataclass(slots=True)
 class Keys:
-    """Source ports and sequence numbers as a keyed function of the probe, so that no one who hasn't seen it can answer it."""
+    """Source ports and sequence numbers as a keyed function of the probe, so that no one who hasn't seen it can
+    answer it."""
 
     secret: bytes
     target: TargetFact
@@ -84,7 +87,7 @@ class Prober:
         self.done = False
         self.deadline_ns: int | None = None
         self._address = target.address
-        self._keys = Keys(secret, target, route.source or ("::" if ":" in target.address else "0.0.0.0"))
+        self._keys = Keys(secret, target, route.source or target.address)
         self._ids = ids
         self._taken: dict[str, int] = {}
         self._sent: dict[int, int] = {}
@@ -145,7 +148,8 @@ class Prober:
         return f["expect"] == "any" and f.get("spoke") in ("ssh1", "protocol", "text", "binary")
 
     def _clean_up(self, e: Evidence) -> Iterator[Command]:
-        """Close what is open; take our own half-open entry away (RFC 9293 3.10.7.4: a reset with the expected number)."""
+        """Close what is open; take our own half-open entry away (RFC 9293 3.10.7.4: a reset with the expected
+        number)."""
         for connection in e.connections:
             if connection not in self._hung:
                 self._hung.add(connection)
@@ -414,7 +418,8 @@ def _bare(p: Prober, e: Evidence) -> Iterator[Command]:
 
 
 def _twin(p: Prober, e: Evidence) -> Iterator[Command]:
-    """Two crafted SYNs that look just like the kernel's: a limit lets one pass at most, a filter of shapes both or none."""
+    """Two crafted SYNs that look just like the kernel's: a limit lets one pass at most, a filter of shapes both or
+    none."""
     yield p.probe(Shape.SYN, tos=0)
     yield p.probe(Shape.SYN, tos=0)
 
@@ -439,9 +444,14 @@ def _walk_target(p: Prober, e: Evidence) -> Iterator[Command]:
 
 
 def _walk_port(p: Prober, e: Evidence) -> Iterator[Command]:
-    # A SYN that can reach the target counts in the budget, so the walk of the port stops one short of a known distance.
-    far = _length(e, WALK_BATCH)
-    yield from p.walk(e, "port", range(1, far + (1 if e.distance is None else 0)))
+    # A SYN that can reach the target counts in the budget, so the port's walk stops one short of a known distance,
+    # else at the last router that the other walks met: what vanishes beyond it tells nothing.
+    if e.distance is not None:
+        last = min(e.distance, LONGEST_WALK) - 1
+    else:
+        behind = e.route is not None and e.route.gateway is not None
+        last = max([*(e.survey.routers if e.survey is not None else ()), int(behind)])
+    yield from p.walk(e, "port", range(1, last + 1))
 
 
 def _walk_control(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -472,9 +482,7 @@ def _walk_again(p: Prober, e: Evidence) -> Iterator[Command]:
 def _walk_on(p: Prober, e: Evidence) -> Iterator[Command]:
     """The path is longer than one batch."""
     assert e.survey is not None
-    last = max(e.survey.routers, default=0)
-    for series in ("port", "control"):
-        yield from p.walk(e, series, range(last + 1, LONGEST_WALK + 1))
+    yield from p.walk(e, "control", range(max(e.survey.routers, default=0) + 1, LONGEST_WALK + 1))
 
 
 def _walk_sender(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -574,21 +582,25 @@ STEPS: tuple[Step, ...] = (
     Step("repeat", 0.35, _unanswered, _marked_syn),
     Step("alive", 0.35, _unanswered, _control),
     Step("fragments", 0.5, lambda p, e: p.plan.patient and _unanswered(p, e), _fragments),
-    # A host whose own OUTPUT drops the SYN-ACK forgets the half-open connection when it repeats it after a second (Linux 6.18):
+    # A host whose own OUTPUT drops the SYN-ACK forgets the half-open connection when it repeats it after a second
+    # (Linux 6.18):
     # the second SYN must come sooner, 0.3 s after the marked one.
     Step("half-open", 0.65, _unanswered, _half_open),
     Step("quad", 0.7, _unanswered, _quad),
-    Step("walk", 0.8, _unanswered, _walk_port),
-    Step("walk-control", 1.0, _unanswered, _walk_control),
+    Step("walk-control", 0.8, _unanswered, _walk_control),
+    Step("walk", 1.0, _unanswered, _walk_port),
     Step("walk-ping", 1.2, lambda p, e: _unanswered(p, e) and e.features.get("control") != "reset", _walk_ping),
     Step("more-ports", 1.4, lambda p, e: _more_ports(p, e) and not p.asked("elsewhere"), _elsewhere),
     Step("quad-again", 1.7, _unanswered, _quad_again),
     Step("control-again", 1.8, lambda p, e: _unanswered(p, e) and e.features.get("control") == "silent", _control),
-    Step("walk-again", 1.9, _unanswered, _walk_again),
-    Step("walk-on", 2.0, _long_path, _walk_on),
+    Step("walk-on", 1.9, _long_path, _walk_on),
+    Step("walk-again", 2.05, _unanswered, _walk_again),
+    Step("walk-on-port", 2.3, _long_path, _walk_port),
+    Step("walk-on-again", 3.35, _long_path, _walk_again),
     Step("forward", 2.1, lambda p, e: _unanswered(p, e) and e.features.get("fin") == "reset", _walk_target),
     Step("fragments-again", 2.2, lambda p, e: p.plan.patient and _unanswered(p, e), _fragments),
-    # Linux routers charge an "unreachable" twice against a budget of one a second (ip_error(), then icmp_send()): while probes
+    # Linux routers charge an "unreachable" twice against a budget of one a second (ip_error(), then icmp_send()):
+    # while probes
     # come faster than every two seconds an empty budget never fills. So the last SYN comes after a pause.
     Step("bare", 4.3, lambda p, e: _unanswered(p, e) and not p.asked("forward"), _bare),
     Step("impossible", 0.0, _doubtful_proxy, _impossible),
@@ -608,8 +620,8 @@ CONNECT_STEPS: tuple[Step, ...] = (
     Step("control", 0.0, _refused, _control_connects),
     Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
     Step("alive", 0.5, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _control_connects),
-    Step("walk", 0.8, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_port),
-    Step("walk-control", 2.0, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_control),
+    Step("walk-control", 0.8, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_control),
+    Step("walk", 1.9, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_port),
     Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_again),
     Step("small-mss", 0.0, lambda p, e: e.features.get("kex") == "stalled", _small_mss),
 )
