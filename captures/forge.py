@@ -1,4 +1,4 @@
-"""Writes captures for the rules that no recorded one reaches, from the situations of the tests: `python -m captures.forge`.
+"""Writes captures for the rules that no recorded one reaches, from the tests' situations: `python -m captures.forge`.
 
 What is written here is made up packet by packet, and each case says so (`origin = "forged: ..."`).
 """
@@ -12,8 +12,8 @@ from netprobe.model import SettledFact
 from netprobe.replay import load
 from netprobe.wire import privilege
 from netprobe.wire.writer import CaptureWriter
-from tests.ladder import Scene, ladder
 from tests.lab.record import write_case
+from tests.ladder import Scene, ladder
 from tests.situations import SITUATIONS
 
 CAPTURES = Path(__file__).resolve().parent

@@ -1,6 +1,7 @@
 """The driver of saved captures: the records of a file through the same core as a live scan's.
 
-A file that a scan saved gives the scan's verdicts again, word for word, since each is made at the same record from the same ones before
+A file that a scan saved gives the scan's verdicts again, word for word, since each is made at the same record from
+the same ones before
 it. In any other capture each connection attempt gets a verdict of its own.
 """
 

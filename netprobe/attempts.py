@@ -1,4 +1,5 @@
-"""One connection attempt with its packets and answers: a row of the tracker's table, or a connect() told by the kernel."""
+"""One connection attempt with its packets and answers: a row of the tracker's table, or a connect() told by the
+kernel."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ UNSEEN = -1
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet remembered in full, and how often it came. Fields are UNSEEN where only the kernel's word stands for it."""
+    """One packet remembered in full, and how often it came. Fields are UNSEEN where only the kernel's word stands for
+    it."""
 
     frame: int
     time_ns: int
@@ -204,9 +206,7 @@ def from_connection(events: Sequence[ConnectionFact]) -> Attempt:
     start = events[0]
     server = start.server
     version = 6 if ":" in server.address else 4
-    client = next((e.client for e in events if e.client is not None), None) or Endpoint(
-        "::" if version == 6 else "0.0.0.0", 0
-    )
+    client = next((e.client for e in events if e.client is not None), None) or Endpoint("", 0)
     told: dict[str, Packet] = {}
     answer: IcmpAnswer | None = None
     size = 0

@@ -10,10 +10,12 @@ from netprobe.rules import BY_ID, RULES, Rule
 
 HEAD = """# Causes
 
-Every verdict names a rule; each rule has its section here. This file is generated from the table of rules (`netprobe/rules`) by
+Every verdict names a rule; each rule has its section here. This file is generated from the table of rules
+(`netprobe/rules`) by
 `make docs`; `netprobe explain ID` and `netprobe explain CAUSE` print the same.
 
-**certain**: the evidence proves it. **likely**: the evidence favours it, and the rivals are named with what would settle
+**certain**: the evidence proves it. **likely**: the evidence favours it, and the rivals are named with what would
+settle
 each. **possible**: the wire narrows it to a named set and can't go further from here.
 """
 
@@ -38,7 +40,7 @@ def page(rule: Rule) -> str:
     lines = [
         f"## {rule.id}: {rule.cause}",
         "",
-        f"State `{plain(rule.state)}`, reason `{plain(rule.reason)}`, **{rule.certainty}**. Origin: {PLACES[rule.place]}.",
+        f"State `{rule.state}`, reason `{plain(rule.reason)}`, **{rule.certainty}**. Origin: {PLACES[rule.place]}.",
         "",
         "Seen:",
         "",
@@ -92,10 +94,9 @@ def plain(text: str) -> str:
 def document() -> str:
     """docs/causes.md."""
     overview = ["", "| rule | cause | state | certainty | seen |", "|---|---|---|---|---|"]
-    overview += [
-        f"| [{r.id}](#{r.id.lower()}-{r.cause}) | {r.cause} | {r.state} | {r.certainty} | `{(r.when.strip() or 'anything else').replace('|', BAR)}` |"
-        for r in RULES
-    ]
+    for r in RULES:
+        seen = (r.when.strip() or "anything else").replace("|", BAR)
+        overview.append(f"| [{r.id}](#{r.id.lower()}-{r.cause}) | {r.cause} | {r.state} | {r.certainty} | `{seen}` |")
     words = ["", "## The vocabulary", "", "What the conditions of the rules are made of.", ""]
     for feature, meanings in FEATURES.items():
         words.append(f"- `{feature}`: " + "; ".join(f"`{word}` {meaning}" for word, meaning in meanings.items()))

@@ -15,7 +15,8 @@ class Greeting:
     what: str
 
 
-# First bytes by protocol: RFC 9112 (HTTP), RFC 8446 5.1 (TLS record), RFC 5321 and 959 (220), RFC 6143 7.1.1 (RFB), RFC 854 (telnet),
+# First bytes by protocol: RFC 9112 (HTTP), RFC 8446 5.1 (TLS record), RFC 5321 and 959 (220), RFC 6143 7.1.1 (RFB),
+# RFC 854 (telnet),
 # RFC 1939 (POP3), RFC 9051 (IMAP), RFC 4271 (BGP marker), MySQL protocol handshake, Redis RESP errors.
 GREETINGS = (
     Greeting(re.compile(rb"HTTP/\d"), "http", "an HTTP server"),

@@ -132,7 +132,8 @@ class ResolvedFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteFact(Fact):
-    """The kernel's route to `address`. `outcome`: ok, local (the address is our own), no-route, unreachable, prohibited,
+    """The kernel's route to `address`. `outcome`: ok, local (the address is our own), no-route, unreachable,
+    prohibited,
     blackhole, broadcast, multicast. `gateway` is None on-link."""
 
     address: str
@@ -167,8 +168,10 @@ class IcmpError:
 class ConnectionFact(Fact):
     """Something happened to an ordinary connect() of ours.
 
-    `event`: started, open, failed (`error` has the errno name), icmp (`icmp` has the error-queue entry; `error` its errno),
-    data (`data`) and said (by us): only without privilege, where no frames are captured; closed (by the peer: `error` is None for FIN, else
+    `event`: started, open, failed (`error` has the errno name), icmp (`icmp` has the error-queue entry; `error` its
+    errno),
+    data (`data`) and said (by us): only without privilege, where no frames are captured; closed (by the peer: `error`
+    is None for FIN, else
     the errno name), given-up (by us, after waiting).
     `id` is unique in a scan. `client` is None when no local port was assigned. `ttl` and `mss` are None unless the
     connection was limited on purpose.
@@ -187,7 +190,8 @@ class ConnectionFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockedFact(Fact):
-    """A crafted probe could not leave: the kernel refused to send it. `error` is the errno name: EPERM is netfilter's OUTPUT
+    """A crafted probe could not leave: the kernel refused to send it. `error` is the errno name: EPERM is netfilter's
+    OUTPUT
     hook (raw sockets only), ENETDOWN a link that went down."""
 
     address: str

@@ -62,7 +62,8 @@ def _sender(e: Evidence) -> Origin:
         return Origin(OriginKind.UNKNOWN)
     hop = e.survey.hop_of(icmp.sender) if e.survey is not None else None
     if hop is None and e.survey is not None and e.survey.port_reached is not None:
-        # The walk met it under no address, or under another: it is at the TTL that first drew this error, or one hop before when
+        # The walk met it under no address, or under another: it is at the TTL that first drew this error, or one hop
+        # before when
         # it looks at the TTL first and refuses then. The error's own TTL chooses.
         reached = e.survey.port_reached
         away = hops_away(icmp.ttl) if icmp.ttl is not None else reached

@@ -32,8 +32,10 @@ class Step:
 class Survey:
     """What all series together tell about the path.
 
-    `routers` maps hop to address; `port_last` is the last hop whose router told of an expired probe to the port, `other_last` the same for
-    the control port or ping (0: none). `port_reached` is the smallest TTL at which the port drew something else, with the `port_sender` of that
+    `routers` maps hop to address; `port_last` is the last hop whose router told of an expired probe to the port,
+    `other_last` the same for
+    the control port or ping (0: none). `port_reached` is the smallest TTL at which the port drew something else, with
+    the `port_sender` of that
     answer; `distance` the smallest TTL at which the control port or ping drew an answer from the target.
     """
 
@@ -101,7 +103,8 @@ def survey(attempts: Iterable[Attempt], port: int, target: str) -> Survey:
 
 
 def _step(ttl: int, tries: list[Attempt]) -> Step:
-    """Several probes with one TTL: the best answer counts, for a router may hold back what it owes (RFC 1812 4.3.2.8)."""
+    """Several probes with one TTL: the best answer counts, for a router may hold back what it owes (RFC 1812
+    4.3.2.8)."""
     for attempt in tries:
         answer = attempt.icmp
         if answer is not None and answer.meaning.kind is IcmpKind.EXPIRED:

@@ -59,8 +59,12 @@ def load(path: Path) -> Case:
 def replay(case: Case) -> list[str]:
     """What differs between a case and its capture, a line each; empty when nothing does."""
     return differences(
-        case, analyze(case.capture, AnalyzeOptions(files=(case.capture,)), lambda verdict: None).verdicts
+        case, analyze(case.capture, AnalyzeOptions(files=(case.capture,)), _ignore).verdicts
     )
+
+
+def _ignore(verdict: Verdict) -> None:
+    """Verdicts are looked at when all are there."""
 
 
 def differences(case: Case, verdicts: Sequence[Verdict]) -> list[str]:
@@ -82,7 +86,8 @@ def differences(case: Case, verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def server(verdict: Verdict) -> str:
-    """How a case names the server of a verdict: `203.0.113.5:22`, `[2001:db8::5]:22`, `name:22` where nothing was resolved."""
+    """How a case names the server of a verdict: `203.0.113.5:22`, `[2001:db8::5]:22`, `name:22` where nothing was
+    resolved."""
     host = verdict.address or verdict.target
     return f"[{host}]:{verdict.port}" if ":" in host else f"{host}:{verdict.port}"
 

@@ -1,4 +1,5 @@
-"""The clear beginning of SSH: lines before the identification, the identification string, the first KEXINIT (RFC 4253)."""
+"""The clear beginning of SSH: lines before the identification, the identification string, the first KEXINIT (RFC
+4253)."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ MSG_KEXINIT = 20
 class Opening:
     """What a server's stream begins with.
 
-    `lines` are those before the identification (decoded latin-1, without line ends), `identification` the whole line, `rest`
+    `lines` are those before the identification (decoded latin-1, without line ends), `identification` the whole line,
+    `rest`
     the bytes after it, `unfinished` a last line without its end.
     """
 

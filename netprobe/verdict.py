@@ -75,7 +75,8 @@ def _responder(e: Evidence, a: Attempt | None) -> tuple[str | None, int | None]:
 
 
 def _rtt(a: Attempt | None) -> float | None:
-    """Milliseconds from the last SYN before the answer; none when the SYN was repeated, for then it is ambiguous (RFC 6298 3)."""
+    """Milliseconds from the last SYN before the answer; none when the SYN was repeated, for then it is ambiguous (RFC
+    6298 3)."""
     if a is None or a.answered_ns is None or a.answered_ns < a.first.time_ns:
         return None
     return round((a.answered_ns - a.first.time_ns) / 1e6, 3)
@@ -116,7 +117,7 @@ def _notes(e: Evidence) -> tuple[str, ...]:
         notes.append("this address is this machine's own")
     if e.features.get("all_open") == "yes":
         notes.append(
-            "every port tried answers with SYN-ACK: a proxy or a box that protects against SYN floods may answer for the host"
+            "every port tried answers with SYN-ACK: a proxy or a shield against SYN floods may answer for the host"
         )
     if e.features.get("control") == "icmp" and e.features.get("answer") == "icmp":
         notes.append("other ports of this address are rejected in the same way")

@@ -68,7 +68,8 @@ class Watch:
         return None if everyone or about & IMPOSSIBLE_SET else about
 
     def evidence(self, target: TargetFact, now_ns: int, only: Attempt | None = None) -> Evidence:
-        """All that is known of one target at `now_ns`; with `only`, of this one attempt among those to the same port."""
+        """All that is known of one target at `now_ns`; with `only`, of this one attempt among those to the same
+        port."""
         since = [f for f in self._facts if not isinstance(f, DropFact) or f.number >= target.number]
         found = self._attempts(target) if target.address is not None else []
         if only is not None:

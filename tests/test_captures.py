@@ -50,5 +50,5 @@ def test_what_a_case_expects_is_compared(tmp_path: Path) -> None:
 def test_a_bad_case_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(text, "utf-8")
-    with pytest.raises(UsageError, match="bad.toml"):
+    with pytest.raises(UsageError, match=r"bad\.toml"):
         load(path)

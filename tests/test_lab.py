@@ -1,4 +1,5 @@
-"""Every scenario of the lab, scanned as a user would: the cause, its maker, its certainty, and the replay of its own file."""
+"""Every scenario of the lab, scanned as a user would: the cause, its maker, its certainty, and the replay of its own
+file."""
 
 from __future__ import annotations
 

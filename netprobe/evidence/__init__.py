@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-
 from netprobe.attempts import UNSEEN, Attempt, Form
 from netprobe.evidence.answer import judge_answer
 from netprobe.evidence.local import judge_own_syn, take_facts

@@ -35,11 +35,7 @@ def _contradicted(a: Attempt) -> bool:
     return a.rst is not None and a.synack is not None and a.rst.time_ns < a.synack.time_ns
 
 
-def judge_answer(e: Evidence) -> None:
-    """The answer to the SYNs that a real client would send too."""
-    if not e.syns:
-        return
-    results = [(a, result_of(e, a, max(SPACED_NS, e.patience_ns))) for a in e.syns]
+def _cite(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
     for a, result in results:
         packet = a.challenge or (a.rst if _contradicted(a) else a.synack) or a.rst or a.odd
         e.cite("answer", a.first.frame, a.first.time_ns, said(a.first, "SYN"))
@@ -47,21 +43,32 @@ def judge_answer(e: Evidence) -> None:
             e.cite("answer", a.icmp.frame, a.icmp.time_ns, said_icmp(a.icmp))
         elif packet is not None and result != "silent":
             e.cite("answer", packet.frame, packet.time_ns, said(packet, packet.letters))
+        if _contradicted(a) and a.synack is not None:
+            e.features["contradicted"] = "yes"
+            e.cite("contradicted", a.synack.frame, a.synack.time_ns, said(a.synack, a.synack.letters))
+
+
+def _challenged(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
+    """An old connection of the same ports: another source port is answered as it should, or this one in the end."""
+    e.features["answer"] = "challenge"
+    if any(result in ("syn-ack", "reset") for _, result in results):
+        e.features["other_source"] = "answered"
+    if any(a.challenge is not None and a.synack is not None for a, _ in results):
+        e.features["answer"] = "syn-ack"
+
+
+def judge_answer(e: Evidence) -> None:
+    """The answer to the SYNs that a real client would send too."""
+    if not e.syns:
+        return
+    results = [(a, result_of(e, a, max(SPACED_NS, e.patience_ns))) for a in e.syns]
+    _cite(e, results)
     kinds = {result for _, result in results if result != "pending"}
     spoke = [(a, r) for a, r in results if r not in ("pending", "silent")]
     heard = [a for a, r in spoke if r != "odd"]
     e.answer = next((a for a, r in spoke if r == "challenge"), heard[0] if heard else None)
-    for a in e.syns:
-        if _contradicted(a) and a.synack is not None:
-            e.features["contradicted"] = "yes"
-            e.cite("contradicted", a.synack.frame, a.synack.time_ns, said(a.synack, a.synack.letters))
-    challenged = "challenge" in kinds
-    if challenged:
-        e.features["answer"] = "challenge"
-        if any(r in ("syn-ack", "reset") for _, r in results):
-            e.features["other_source"] = "answered"
-        if any(a.challenge is not None and a.synack is not None for a, _ in results):
-            e.features["answer"] = "syn-ack"
+    if "challenge" in kinds:
+        _challenged(e, results)
     elif kinds == {"silent"}:
         _silent_answer(e, results)
     elif kinds == {"silent", "icmp"} and len({_nature(a, r) for a, r in spoke}) == 1:
@@ -118,13 +125,9 @@ def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
 def _told_on_the_walk(e: Evidence) -> Attempt | None:
     """A probe of the walk to the port that drew an error which is no time-exceeded."""
     for a in e.attempts:
-        if (
-            a.limited
-            and a.form is Form.SYN
-            and a.server == Endpoint(e.target.address or "", e.target.port)
-            and a.icmp is not None
-        ):
-            if a.icmp.meaning.kind not in (IcmpKind.EXPIRED, IcmpKind.TOO_BIG):
+        if a.limited and a.form is Form.SYN and a.server == Endpoint(e.target.address or "", e.target.port):
+            answer = a.icmp
+            if answer is not None and answer.meaning.kind not in (IcmpKind.EXPIRED, IcmpKind.TOO_BIG):
                 return a
     return None
 

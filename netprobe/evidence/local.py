@@ -20,6 +20,7 @@ from netprobe.model import (
 
 
 def take_facts(e: Evidence, facts: Sequence[Fact]) -> None:
+    """Keep the facts that are about this target."""
     address = e.target.address
     for fact in facts:
         if isinstance(fact, ResolvedFact) and fact.name == e.target.target and address is None:
@@ -37,21 +38,29 @@ def take_facts(e: Evidence, facts: Sequence[Fact]) -> None:
                 e.connections.setdefault(fact.id, []).append(fact)
         elif isinstance(fact, DropFact):
             e.dropped += fact.count
-        elif isinstance(fact, LinkFact) and e.route is not None and fact.interface == e.route.interface:
-            if fact.state == "down":
-                e.features["link"] = "down"
-                e.cite("link", fact.number, fact.time_ns, f"interface {fact.interface} went down")
-            else:
-                e.features.pop("link", None)
-        elif isinstance(fact, NeighborFact) and e.route is not None and fact.address == (e.route.gateway or address):
-            if fact.state == "failed":
-                e.features["neighbor"] = "silent"
-                e.cite("neighbor", fact.number, fact.time_ns, f"neighbour entry of {fact.address}: failed")
-            elif fact.state == "reachable":
-                e.features.pop("neighbor", None)
+        elif isinstance(fact, LinkFact | NeighborFact):
+            _on_the_way(e, fact)
         elif isinstance(fact, BlockedFact) and fact.address == address:
             e.cite("blocked", fact.number, fact.time_ns, f"the kernel refused to send a probe: {fact.error}")
     e.features["capture"] = "lossy" if e.dropped else "whole"
+
+
+def _on_the_way(e: Evidence, fact: LinkFact | NeighborFact) -> None:
+    """The state of our interface and of the next hop, as the kernel tells it; the latest counts."""
+    if e.route is None:
+        return
+    if isinstance(fact, LinkFact) and fact.interface == e.route.interface:
+        if fact.state == "down":
+            e.features["link"] = "down"
+            e.cite("link", fact.number, fact.time_ns, f"interface {fact.interface} went down")
+        else:
+            e.features.pop("link", None)
+    elif isinstance(fact, NeighborFact) and fact.address == (e.route.gateway or e.target.address):
+        if fact.state == "failed":
+            e.features["neighbor"] = "silent"
+            e.cite("neighbor", fact.number, fact.time_ns, f"neighbour entry of {fact.address}: failed")
+        elif fact.state == "reachable":
+            e.features.pop("neighbor", None)
 
 
 ERRORS = {

@@ -87,7 +87,8 @@ class Evidence:
 
     @property
     def patience_ns(self) -> int:
-        """How long to wait for an answer of a host that is known to answer: four round trips and 100 ms for its own delays, a
+        """How long to wait for an answer of a host that is known to answer: four round trips and 100 ms for its own
+        delays, a
         second where no round trip is known."""
         if self.rtt_ns is None:
             return SPACED_NS
@@ -139,7 +140,8 @@ def judge_probe(e: Evidence, feature: str, a: Attempt, answer: Packet | None, na
 
 
 def tos_of(sent: Packet, got: Packet) -> str | None:
-    """Linux copies the DSCP of a SYN into its RST and clears ECN (tcp_v4_send_reset); netfilter writes 0 (nf_reject_ipv4.c)."""
+    """Linux copies the DSCP of a SYN into its RST and clears ECN (tcp_v4_send_reset); netfilter writes 0
+    (nf_reject_ipv4.c)."""
     if sent.tos == UNSEEN or got.tos == UNSEEN:
         return None
     if got.tos & 0xFC == 0:

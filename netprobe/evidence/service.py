@@ -75,7 +75,8 @@ def _conversation(e: Evidence, a: Attempt, payload: Payload) -> Conversation:
 
 def _service(e: Evidence, c: Conversation) -> None:
     a = c.attempt
-    assert a.synack is not None and a.client_ack is not None
+    assert a.synack is not None
+    assert a.client_ack is not None
     e.cite("spoke", a.synack.frame, a.synack.time_ns, said(a.synack, "SYN,ACK"))
     if a.server_data is not None:
         e.cite("spoke", a.server_data.frame, a.server_data.time_ns, "the server's first bytes")
@@ -99,7 +100,8 @@ def _service(e: Evidence, c: Conversation) -> None:
 
 def _ending(e: Evidence, a: Attempt) -> None:
     end = a.rst or a.server_fin
-    assert a.client_ack is not None and a.synack is not None
+    assert a.client_ack is not None
+    assert a.synack is not None
     if end is None:
         e.features["ended"] = "open"
         return

@@ -38,12 +38,14 @@ def judge_silence(e: Evidence) -> None:
     _fragments(e)
 
 
-# RFC 1122 3.3.2: reassembly is given up after 60 to 120 s; Linux after 30 (net.ipv4.ipfrag_time), IPv6 60 (RFC 8200 4.5).
+# RFC 1122 3.3.2: reassembly is given up after 60 to 120 s; Linux after 30 (net.ipv4.ipfrag_time), IPv6 60 (RFC 8200
+# 4.5).
 FRAGMENT_PATIENCE_NS = {4: 33 * SECOND, 6: 63 * SECOND}
 
 
 def _fragments(e: Evidence) -> None:
-    """Linux reassembles IPv4 before INPUT, so that a host answers even for a port that its own filter drops; IPv6 after it,
+    """Linux reassembles IPv4 before INPUT, so that a host answers even for a port that its own filter drops; IPv6
+    after it,
     so that there an answer proves only that the host is alive."""
     for a in e.attempts:
         if a.form is not Form.FRAGMENT:

@@ -73,7 +73,7 @@ FEATURES: dict[str, dict[str, str]] = {
     "icmp_when": {"late": "two seconds or more after the SYN", "prompt": "sooner"},
     "icmp_order": {
         "at-once": "the sender answers so even to a SYN that expires at it: before forwarding, so a route decided",
-        "after-expiry": "the sender tells of expiry at its own hop first: a filter or neighbour look-up after the route",
+        "after-expiry": "the sender tells of expiry at its own hop first: a filter or neighbour look-up later",
     },
     "icmp_elsewhere": {"same": "another port draws the same error", "different": "another port doesn't"},
     "rst_tos": {

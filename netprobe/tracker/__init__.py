@@ -1,6 +1,7 @@
 """The tracker: frames in, a table of connection attempts out.
 
-`columns` names the table's columns, `decode` reads headers, `loop` is the one loop over frames; the class here owns the arrays
+`columns` names the table's columns, `decode` reads headers, `loop` is the one loop over frames; the class here owns
+the arrays
 that the loop works on and lets them grow.
 """
 

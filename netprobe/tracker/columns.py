@@ -2,7 +2,8 @@
 
 House rules of this file:
 1. Every column has its name here and nowhere else; a row is read and written only through these names.
-2. A *block* is one packet remembered in full (the first SYN, the RST that answered it, ...): the block's column plus one
+2. A *block* is one packet remembered in full (the first SYN, the RST that answered it, ...): the block's column plus
+   one
    of the offsets below. A block whose FRAME is 0 has not been seen.
 3. Addresses are four 32-bit words, IPv4 in the last one.
 """

@@ -1,7 +1,8 @@
 """The one loop over frames: what each packet means for the connection attempt it belongs to.
 
 House rules of this file:
-1. Written in the subset of Python that Numba compiles, like decode.py; `table` is rows of integers, `slots` an open-addressing
+1. Written in the subset of Python that Numba compiles, like decode.py; `table` is rows of integers, `slots` an
+   open-addressing
    hash table of row numbers plus one (0 is free).
 2. "Is this an answer to something that was sent?" is decided here and nowhere else: by four-tuple and by the sequence
    number that came back. What doesn't fit is counted as unsolicited and never becomes evidence.
@@ -151,7 +152,8 @@ IP_TCP = 6
 # A reset or segment within this distance of the expected sequence number belongs to the connection (RFC 5961 3.2 uses
 # the window; without window scale in every capture, the largest unscaled window stands for it).
 PLAUSIBLE_WINDOW = 65535
-# A second SYN with another sequence number is the same attempt's half-open test when the first is unanswered and younger
+# A second SYN with another sequence number is the same attempt's half-open test when the first is unanswered and
+# younger
 # than Linux keeps a half-open entry (tcp_synack_retries 5: 63 s); later it is a new attempt on a reused four-tuple.
 HALF_OPEN_NS = 60_000_000_000
 
@@ -492,7 +494,8 @@ def midstream(
     slot: int,
     counters: MutableSequence[int],
 ) -> int:
-    """A capture that starts in the middle of a connection: who is the client is told by a SYN-ACK, else by the lower port."""
+    """A capture that starts in the middle of a connection: who is the client is told by a SYN-ACK, else by the lower
+    port."""
     flags = d[D_FLAGS]
     by_server = bool(flags & F_SYN) if flags & (F_SYN | F_ACK) == F_SYN | F_ACK else d[D_SPORT] < d[D_DPORT]
     a = D_DST if by_server else D_SRC
@@ -608,7 +611,8 @@ def advance(
     touched: MutableSequence[int],
     d: Row,
 ) -> None:
-    """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. The caller has room for one more row a frame, and keeps `slots` at most half full."""
+    """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. The caller has room
+    for one more row a frame, and keeps `slots` at most half full."""
     mask = len(slots) - 1
     for i in range(first, last):
         counters[N_FRAMES] += 1

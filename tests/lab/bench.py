@@ -1,4 +1,5 @@
-"""`make bench`: how long a whole `netprobe scan` takes beside nmap, measured by hyperfine in one run. Quote the ratios."""
+"""`make bench`: how long a whole `netprobe scan` takes beside nmap, measured by hyperfine in one run. Quote the
+ratios."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def bench() -> int:
         many = time.monotonic() - start
         missed += many > 2 * slowest
         print(
-            f"{len(targets)} targets at once: {many:.2f} s, the slowest alone {slowest:.2f} s, ratio {many / slowest:.2f}"
+            f"{len(targets)} targets at once: {many:.2f} s, slowest alone {slowest:.2f} s, ratio {many / slowest:.2f}"
         )
     return int(bool(missed))
 

@@ -1,4 +1,5 @@
-"""`make demo`: a dozen broken servers, one scan, one table. Without a lab, the shipped captures are analysed instead."""
+"""`make demo`: a dozen broken servers, one scan, one table. Without a lab, the shipped captures are analysed
+instead."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def demo() -> int:
     try:
         with Lab(SCENARIOS, clients=1) as lab:
             targets = [f"{lab.target(name)}" for name in SCENARIOS]
-            width = str(max((len(name) for name in SCENARIOS)))
+            width = str(max(len(name) for name in SCENARIOS))
             for name, target in zip(SCENARIOS, targets, strict=True):
                 print(f"  {target:15} {name:{width}} {lab.scenario(name).about}")
             print(f"\n$ sudo netprobe scan {' '.join(targets[:3])} ...\n", flush=True)

@@ -1,4 +1,5 @@
-"""`make captures`: records captures/ anew, each scenario as a scan sees it, and from the server's side where that shows something.
+"""`make captures`: records captures/ anew, each scenario as a scan sees it, and from the server's side where that
+helps.
 
 House rules of this file:
 1. Only what the table calls right is recorded: a scenario whose verdict is wrong stops the recording.
@@ -23,67 +24,59 @@ from netprobe.replay import server, value
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
 from tests.lab.scenario import Scenario
-from tests.lab.score import score_one
+from tests.lab.score import Result, on_clients, score_one
 from tests.lab.topology import Lab
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 
 
 def record(names: list[str]) -> int:
-    """Record these scenarios (all): the first of each cause in both families, the others in one. Exit code 1: one was wrong."""
-    wrong = 0
-    seen: set[str] = set()
+    """Record these (all): the first of each cause in both families, the others in one. Exit code 1: one was wrong."""
     if not names:
         for old in [*CAPTURES.glob("*.pcapng"), *CAPTURES.glob("*.toml")]:
             old.unlink()
-    with Lab(names or None, clients=1) as lab:
+    jobs: list[tuple[Scenario, int]] = []
+    seen: set[str] = set()
+    with Lab(names or None) as lab:
         for scenario in lab.scenarios:
             both = scenario.cause not in seen
             seen.add(scenario.cause)
-            for family in scenario.families if both else scenario.families[:1]:
-                wrong += not _one(lab, scenario, family)
-    return int(bool(wrong))
+            jobs += [(scenario, family) for family in (scenario.families if both else scenario.families[:1])]
+
+        def told(result: Result) -> None:
+            print(f"{'FAIL' if result.faults else 'ok  '} {result.name}", *result.faults, flush=True)
+
+        results = on_clients(lab, jobs, lambda scenario, family, client: _one(lab, scenario, family, client), told)
+    return int(any(result.faults for result in results))
 
 
-def _one(lab: Lab, scenario: Scenario, family: int) -> bool:
+def _one(lab: Lab, scenario: Scenario, family: int, client: str) -> Result:
+    """One scan, saved where its verdict is right."""
     name = scenario.name + ("" if family == scenario.families[0] else f"-v{family}")
-    client = lab.client_for(scenario)
     with tempfile.TemporaryDirectory() as folder:
-        saved = Path(folder) / "scan.pcapng"
-        observer = (
-            _observe(lab, scenario, Path(folder) / "server.pcap") if scenario.server_side and family == 4 else None
-        )
+        saved, seen = Path(folder) / "scan.pcapng", Path(folder) / "server.pcap"
+        observer = _observe(lab, scenario, seen) if scenario.server_side and family == 4 else None
         result = score_one(lab, scenario, family, client, saved)
         if observer is not None:
             observer.send_signal(signal.SIGINT)
             observer.wait(10)
-        print(f"{'FAIL' if result.faults else 'ok  '} {name}", *result.faults, flush=True)
         if result.faults:
-            return False
+            return result
         (CAPTURES / f"{name}.pcapng").write_bytes(saved.read_bytes())
         write_case(CAPTURES / f"{name}.toml", scenario.about, _origin(scenario, family, "client"))
         if observer is not None:
-            _convert(Path(folder) / "server.pcap", CAPTURES / f"{name}-server.pcapng")
-            write_case(CAPTURES / f"{name}-server.toml", scenario.about, _origin(scenario, family, "server"))
-    return True
+            _convert(seen, CAPTURES / f"{name}-server.pcapng")
+            own = f"{lab.address(scenario, 4)}:{scenario.port}"
+            write_case(CAPTURES / f"{name}-server.toml", scenario.about, _origin(scenario, family, "server"), own)
+    return result
 
 
 def _observe(lab: Lab, scenario: Scenario, path: Path) -> subprocess.Popen[Any]:
     """A capture on the server's own interface, listening before it returns."""
     node = lab.plan.node_of(scenario, "target")
-    argv = [
-        "tcpdump",
-        "-i",
-        "any",
-        "-n",
-        "-U",
-        "--immediate-mode",
-        "-Z",
-        "root",
-        "-w",
-        str(path),
-        "tcp or icmp or icmp6",
-    ]
+    address = lab.address(scenario, 4)
+    options = ["-i", "any", "-n", "-U", "--immediate-mode", "-Z", "root", "-w", str(path)]
+    argv = ["tcpdump", *options, f"host {address} and (tcp or icmp)"]
     process = lab.popen(node, argv, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
@@ -106,11 +99,13 @@ def _origin(scenario: Scenario, family: int, side: str) -> str:
     return f"lab: {scenario.name}, IPv{family}, seen by the {side}{simulated}"
 
 
-def write_case(path: Path, about: str, origin: str) -> None:
-    """What the verdicts of the capture beside it are; what they must be was compared before."""
+def write_case(path: Path, about: str, origin: str, only: str | None = None) -> None:
+    """What the verdicts of the capture beside it are (of one server alone, its first); what they must be was compared
+    before."""
     capture = path.with_suffix(".pcapng")
     lines = [f"about = {_toml(about)}", f"origin = {_toml(origin)}"]
-    for verdict in analyze(capture, AnalyzeOptions(files=(capture,)), lambda verdict: None).verdicts:
+    verdicts = analyze(capture, AnalyzeOptions(files=(capture,)), lambda verdict: None).verdicts
+    for verdict in verdicts if only is None else [one for one in verdicts if server(one) == only][:1]:
         lines += ["", "[[expect]]", f'server = "{server(verdict)}"']
         lines += [f"{key} = {_toml(value(verdict, key))}" for key in _keys(verdict)]
     path.write_text("\n".join(lines) + "\n", "utf-8")

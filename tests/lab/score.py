@@ -24,7 +24,8 @@ from netprobe.report import json as report_json
 from tests.lab.scenario import Scenario
 from tests.lab.topology import Lab
 
-# The client's own rules and routes are keyed by address, so any client may scan any scenario; but a scenario that is armed
+# The client's own rules and routes are keyed by address, so any client may scan any scenario; but a scenario that is
+# armed
 # (limits, four-tuples) is scanned by one client at a time.
 TIME_LIMIT_S = 120
 
@@ -78,7 +79,8 @@ def judge(scenario: Scenario, verdict: dict[str, Any], places: Iterable[dict[str
 
 
 def fits(origin: dict[str, Any], place: dict[str, Any]) -> bool:
-    """Whether an origin is this place: the pair where there is one, else kind, address and hop as far as the table has them."""
+    """Whether an origin is this place: the pair where there is one, else kind, address and hop as far as the table
+    has them."""
     if place.get("between") is not None:
         found = origin["between"]
         return found is not None and list(found) == list(place["between"])
@@ -149,12 +151,28 @@ def several(lab: Lab, scenario: Scenario, verdicts: list[dict[str, Any]]) -> lis
 def run(
     lab: Lab, told: Callable[[Result], None], privileged: bool = True, families: tuple[int, ...] = (4, 6)
 ) -> list[Result]:
-    """Scan all scenarios of a lab, one at a time from each of its clients."""
-    work: queue.Queue[tuple[Scenario, int]] = queue.Queue()
-    for scenario in sorted(lab.scenarios, key=lambda s: not (s.cause in ("tarpit", "no-banner"))):
-        for family in scenario.families:
-            if family in families:
-                work.put((scenario, family))
+    """Scan all scenarios of a lab and compare."""
+    jobs = [(scenario, family) for scenario in lab.scenarios for family in scenario.families if family in families]
+
+    def one(scenario: Scenario, family: int, client: str) -> Result:
+        try:
+            return score_one(lab, scenario, family, client, privileged=privileged)
+        except Exception as error:  # noqa: BLE001 - one scenario's trouble must not hide the others' results
+            return Result(scenario, family, None, [f"{type(error).__name__}: {error}"])
+
+    return on_clients(lab, jobs, one, told)
+
+
+def on_clients(
+    lab: Lab,
+    jobs: Iterable[tuple[Scenario, int]],
+    work: Callable[[Scenario, int, str], Result],
+    told: Callable[[Result], None],
+) -> list[Result]:
+    """Do the work for all jobs, one at a time on each of the lab's clients; the slow ones first."""
+    waiting: queue.Queue[tuple[Scenario, int]] = queue.Queue()
+    for job in sorted(jobs, key=lambda job: job[0].cause not in ("tarpit", "no-banner")):
+        waiting.put(job)
     results: list[Result] = []
     lock = threading.Lock()
     busy: dict[str, threading.Lock] = {}
@@ -162,17 +180,14 @@ def run(
     def worker(client: str) -> None:
         while True:
             try:
-                scenario, family = work.get_nowait()
+                scenario, family = waiting.get_nowait()
             except queue.Empty:
                 return
             own = scenario.client or client
             with lock:
                 gate = busy.setdefault(own, threading.Lock())
             with gate:
-                try:
-                    result = score_one(lab, scenario, family, own, privileged=privileged)
-                except Exception as error:  # one scenario's trouble must not hide the others' results
-                    result = Result(scenario, family, None, [f"{type(error).__name__}: {error}"])
+                result = work(scenario, family, own)
             with lock:
                 results.append(result)
                 told(result)
