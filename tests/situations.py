@@ -202,14 +202,24 @@ SITUATIONS: dict[str, str] = {
         0.06 < PA "SSH-2.0-x\\r\\n"
         expect NP330 up
     """,
-    "only_small_segments_pass": f"""
+    "full_size_segments_are_lost_and_smaller_ones_pass": f"""
+        {FIRST}
+        {STALLED}
+        {HEARD}
+        0.08 < PA seq +1400 "tail of the key exchange"
+        {SECOND}
+        3.06 < PA port 40002 "\\x00\\x00\\x01\\x00\\x0a\\x14kex"
+        until 9
+        expect NP320 path-mtu-black-hole certain open
+    """,
+    "only_a_small_mss_brings_the_key_exchange": f"""
         {FIRST}
         {STALLED}
         {HEARD}
         {SECOND}
         3.06 < PA port 40002 "\\x00\\x00\\x01\\x00\\x0a\\x14kex"
         until 9
-        expect NP320 path-mtu-black-hole certain open
+        expect NP319 path-mtu-black-hole likely open
     """,
     "nothing_passes_after_the_identification": f"""
         {FIRST}
