@@ -139,8 +139,8 @@ class Attempt:
 
     @property
     def answered_ns(self) -> int | None:
-        """When the first answer of any kind came."""
-        times = [p.time_ns for p in (self.synack, self.rst, self.challenge, self.odd, self.reply) if p is not None]
+        """When the first answer of any kind came. One that fits nothing sent is none: anybody can write it."""
+        times = [p.time_ns for p in (self.synack, self.rst, self.challenge, self.reply) if p is not None]
         if self.icmp is not None:
             times.append(self.icmp.time_ns)
         return min(times, default=None)

@@ -39,7 +39,7 @@ def distance(e: Evidence) -> int | None:
     for a in (e.answer, *e.syns):
         if a is None:
             continue
-        packet = a.synack or a.rst or a.challenge or a.odd
+        packet = a.synack or a.rst or a.challenge or (a.odd if e.features.get("answer") == "odd" else None)
         if packet is not None and packet.ttl > 0:
             return hops_away(packet.ttl)
         if a.icmp is not None and a.icmp.ttl is not None and a.icmp.sender == e.target.address:

@@ -24,6 +24,10 @@ def result_of(e: Evidence, a: Attempt, patience_ns: int) -> str:
         return "icmp"
     if a.odd is not None and a.first.count <= a.odd.count <= a.first.count + (a.syn2.count if a.syn2 else 0):
         return "odd"
+    return _unanswered(e, a, patience_ns)
+
+
+def _unanswered(e: Evidence, a: Attempt, patience_ns: int) -> str:
     if a.client == Endpoint(a.client.address, 0) or e.now_ns - a.first.last_ns >= patience_ns:
         return "silent"
     e.waits_until(a.first.last_ns + patience_ns)
@@ -37,7 +41,8 @@ def _contradicted(a: Attempt) -> bool:
 
 def _cite(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
     for a, result in results:
-        packet = a.challenge or (a.rst if _contradicted(a) else a.synack) or a.rst or a.odd
+        packet = a.challenge or (a.rst if _contradicted(a) else a.synack) or a.rst
+        packet = packet or (a.odd if result == "odd" else None)
         e.cite("answer", a.first.frame, a.first.time_ns, said(a.first, "SYN"))
         if result == "icmp" and a.icmp is not None:
             e.cite("answer", a.icmp.frame, a.icmp.time_ns, said_icmp(a.icmp))
@@ -61,7 +66,11 @@ def judge_answer(e: Evidence) -> None:
     """The answer to the SYNs that a real client would send too."""
     if not e.syns:
         return
-    results = [(a, result_of(e, a, max(SPACED_NS, e.patience_ns))) for a in e.syns]
+    patience_ns = max(SPACED_NS, e.patience_ns)
+    results = [(a, result_of(e, a, patience_ns)) for a in e.syns]
+    if any(result not in ("odd", "pending") for _, result in results):
+        # What fits nothing sent may be anybody's, so it is an answer only where every SYN draws one.
+        results = [(a, _unanswered(e, a, patience_ns) if r == "odd" else r) for a, r in results]
     _cite(e, results)
     kinds = {result for _, result in results if result != "pending"}
     spoke = [(a, r) for a, r in results if r not in ("pending", "silent")]
