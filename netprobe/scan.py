@@ -28,7 +28,7 @@ from netprobe.targets import Target, expectation, ports_of
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from netprobe.wire import Wire, privilege
-from netprobe.wire.connect import ConnectWire
+from netprobe.wire.connect import ConnectWire, check_interface
 from netprobe.wire.writer import CaptureWriter
 
 SomeFact = TypeVar("SomeFact", bound=Fact)
@@ -51,6 +51,7 @@ def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Cal
 
 def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
     """Sockets first, then the privileges go, then everything else."""
+    check_interface(options.interface)  # before an older file of the same name is emptied
     capturing = not options.force_connect and privilege.can_capture()
     if not capturing and not options.force_connect:
         notice(

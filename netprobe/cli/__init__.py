@@ -31,6 +31,10 @@ Examples:
 Exit codes: 0 everything is up, 1 something is not and is diagnosed, 2 usage, 3 could not measure, 4 damaged input,
 130 interrupted."""
 
+# NumPy would start threads for a linear algebra that is never asked for: they cost time, and each has capabilities of
+# its own, which no other thread can give away.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 app = typer.Typer(
     help=_ABOUT,
     rich_markup_mode=None,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 from netprobe.cli.output import show, tell, terminal_width, wants_colour
 from netprobe.cli.progress import Progress
 from netprobe.errors import UsageError
+from netprobe.interrupts import Interrupts
 from netprobe.model import Verdict
 from netprobe.report import Report, outcome
 
@@ -50,7 +52,10 @@ class Presentation:
 
     def finish(self, report: Report) -> int:
         """Show the result, say what went wrong beside it, and give the exit code."""
-        show(self._text(report))
+        with Interrupts() as interrupts:  # Ctrl-C this late must not cost what is known
+            text = self._text(report)
+        report = replace(report, interrupted=report.interrupted or interrupts.asked)
+        show(text)
         if report.failure is not None and report.failure not in self._told:
             tell(report.failure)
         if report.interrupted:

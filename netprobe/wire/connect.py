@@ -25,6 +25,13 @@ from netprobe.wire.recorder import Recorder, SomeFact
 from netprobe.wire.writer import CaptureWriter
 
 
+def check_interface(device: str | None) -> None:
+    """Raise CannotMeasure for an interface that this machine doesn't have; None stands for any."""
+    names = [name for _, name in socket.if_nameindex()]
+    if device is not None and device not in names:
+        raise CannotMeasure(f"There is no network interface {device!r} here. Choose one of: {', '.join(names)}.")
+
+
 class ConnectWire:
     """Measures with connect() alone. `device` holds all connections to one interface; CannotMeasure when there is
     none such."""
@@ -33,11 +40,7 @@ class ConnectWire:
     syn_window_s: float | None = None
 
     def __init__(self, *, writer: CaptureWriter | None = None, device: str | None = None) -> None:
-        if device is not None and device not in (name for _, name in socket.if_nameindex()):
-            raise CannotMeasure(
-                f"There is no network interface {device!r} here. Choose one of: "
-                f"{', '.join(name for _, name in socket.if_nameindex())}."
-            )
+        check_interface(device)
         self._clock = Clock()
         self._recorder = Recorder(writer)
         self._kernel = Kernel()
