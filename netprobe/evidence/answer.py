@@ -58,7 +58,7 @@ def _challenged(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
     e.features["answer"] = "challenge"
     if any(result in ("syn-ack", "reset") for _, result in results):
         e.features["other_source"] = "answered"
-    if any(a.challenge is not None and a.synack is not None for a, _ in results):
+    if any(a.challenge is not None and a.synack is not None and a.server_bytes for a, _ in results):
         e.features["answer"] = "syn-ack"
 
 
@@ -107,15 +107,15 @@ def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
     until = e.syns[0].first.time_ns + SILENCE_NS
     tries = sum(a.first.count for a in e.syns)
     bare = next((a for a in probes_of(e, Form.BARE_SYN)), None)
-    if bare is not None and result_of(e, bare, e.patience_ns) in ("syn-ack", "reset", "icmp"):
+    if bare is not None and result_of(e, bare, e.patience_ns) in ("syn-ack", "reset"):
         e.features["answer"] = "shape"
         e.answer = bare
         packet = bare.synack or bare.rst
         if packet is not None:
             e.cite("answer", bare.first.frame, bare.first.time_ns, said(bare.first, "SYN without options"))
             e.cite("answer", packet.frame, packet.time_ns, said(packet, packet.letters))
-    elif (told := _told_on_the_walk(e)) is not None and e.now_ns >= until:
-        # The sender limits its errors (RFC 1812 4.3.2.8): a probe of the walk got the one that the SYNs were owed.
+    elif (told := _told_another_probe(e)) is not None and e.now_ns >= until:
+        # The sender limits its errors (RFC 1812 4.3.2.8): another probe got the one that the SYNs were owed.
         e.features["answer"] = "icmp"
         e.answer = told
         assert told.icmp is not None
@@ -131,10 +131,11 @@ def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
         e.waits_until(until)
 
 
-def _told_on_the_walk(e: Evidence) -> Attempt | None:
-    """A probe of the walk to the port that drew an error which is no time-exceeded."""
+def _told_another_probe(e: Evidence) -> Attempt | None:
+    """A probe of the walk to the port, or a bare SYN, that drew an error which is no time-exceeded."""
     for a in e.attempts:
-        if a.limited and a.form is Form.SYN and a.server == Endpoint(e.target.address or "", e.target.port):
+        like = (a.limited and a.form is Form.SYN) or a.form is Form.BARE_SYN
+        if like and a.server == Endpoint(e.target.address or "", e.target.port):
             answer = a.icmp
             if answer is not None and answer.meaning.kind not in (IcmpKind.EXPIRED, IcmpKind.TOO_BIG):
                 return a

@@ -87,12 +87,11 @@ class Evidence:
 
     @property
     def patience_ns(self) -> int:
-        """How long to wait for an answer of a host that is known to answer: four round trips and 100 ms for its own
-        delays, a
-        second where no round trip is known."""
+        """How long to wait for an answer of a host that is known to answer: four round trips and 60 ms for its own
+        delays, at least 90 ms; a second where no round trip is known."""
         if self.rtt_ns is None:
             return SPACED_NS
-        return min(max(4 * self.rtt_ns + 100_000_000, 120_000_000), SPACED_NS)
+        return min(max(4 * self.rtt_ns + 60_000_000, 90_000_000), SPACED_NS)
 
 
 # A frame's number -> its time and its TCP payload.

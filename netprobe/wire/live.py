@@ -35,7 +35,14 @@ class LiveWire(ConnectWire):
         super().__init__(writer=writer, device=device)
         try:
             self._tap = Tap(self._clock)
-            self._sender = Sender(self._kernel, rate=rate, now_ns=self.now_ns(), notice=self._tap.notice, device=device)
+            self._sender = Sender(
+                self._kernel,
+                rate=rate,
+                now_ns=self.now_ns(),
+                notice=self._tap.notice,
+                link=self._tap.link,
+                device=device,
+            )
         except OSError as error:
             self.close()
             raise CannotMeasure(

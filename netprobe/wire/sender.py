@@ -64,6 +64,7 @@ class Sender:
         rate: float,
         now_ns: int,
         notice: Callable[[str], None],
+        link: socket.socket,
         device: str | None = None,
     ) -> None:
         self._kernel = kernel
@@ -74,8 +75,8 @@ class Sender:
         self._waiting: dict[Hop, list[Probe]] = {}
         self._blocked: list[BlockedFact] = []
         self._sockets: list[socket.socket] = []
+        self._link = link
         with contextlib.ExitStack() as opened:
-            self._link = opened.enter_context(self._open(socket.AF_PACKET, socket.SOCK_DGRAM, 0))
             self._raw4 = opened.enter_context(self._open(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
             self._raw6 = self._open_v6(opened)
             self.neighborhood = Neighborhood(kernel, self._ask, notice)
@@ -93,8 +94,8 @@ class Sender:
         return None
 
     def close(self) -> None:
-        """Close the sockets; what waits is forgotten."""
-        for opened in (self._link, self._raw4, self._raw6):
+        """Close the raw sockets; what waits is forgotten. The link's socket is its owner's."""
+        for opened in (self._raw4, self._raw6):
             if opened is not None:
                 opened.close()
 

@@ -62,6 +62,9 @@ class Tap:
         except OSError:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         self._bind()
+        # Sends the proof, and the probes later: closing a packet socket waits for every processor (packet_release() in
+        # net/packet/af_packet.c, about 15 ms), so none is opened for once.
+        self.link = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
         self.proven = self._prove()
 
     def _bind(self) -> None:
@@ -81,8 +84,7 @@ class Tap:
         ready = select.poll()
         ready.register(self._socket, select.POLLIN)
         try:
-            with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0) as sender:
-                sender.sendto(nonce, ("lo", bpf.PROOF_PROTOCOL, 0, 0, bytes(6)))
+            self.link.sendto(nonce, ("lo", bpf.PROOF_PROTOCOL, 0, 0, bytes(6)))
         except OSError:
             return False
         deadline_ns = self._clock.now_ns() + int(_PROOF_WAIT_S * 1e9)
@@ -99,8 +101,9 @@ class Tap:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the sockets."""
         self._socket.close()
+        self.link.close()
 
     def watch(self, address: str) -> None:
         """Let TCP of this address through, at once."""

@@ -63,7 +63,7 @@ def events(records: list[Record]) -> list[tuple[str, str | None]]:
 def test_open_with_data_and_a_closing(path: Path3, server: str) -> None:
     wait = {"do": "wait", "seconds": 0.2}
     records = session(path, {"do": "connect", "to": [server, 22]}, wait, {"do": "say", "id": 1, "data": "x"})
-    assert events(records) == [("started", None), ("open", None), ("data", None), ("closed", None)]
+    assert events(records) == [("started", None), ("open", None), ("data", None), ("said", None), ("closed", None)]
     assert told(records)[2].data == b"SSH-2.0-test\r\n"
 
 
