@@ -19,6 +19,7 @@ class Greeting:
 # RFC 854 (telnet),
 # RFC 1939 (POP3), RFC 9051 (IMAP), RFC 4271 (BGP marker), MySQL protocol handshake, Redis RESP errors.
 GREETINGS = (
+    Greeting(re.compile(rb"SSH-2\.0-netprobe\r\n"), "echo", "an echo server (it sends back what we said)"),
     Greeting(re.compile(rb"HTTP/\d"), "http", "an HTTP server"),
     Greeting(re.compile(rb"\x15\x03[\x00-\x04]|\x16\x03[\x00-\x04]"), "tls", "a TLS server"),
     Greeting(re.compile(rb"220[ -][^\n]*(?:SMTP|ESMTP|[Mm]ail|Postfix|Exim)"), "smtp", "a mail server"),

@@ -77,7 +77,8 @@ def _forged(e: Evidence) -> Origin:
     """A box that answers in the target's name: its TTL tells how far it is, the walk who is there."""
     a = e.conversation.attempt if e.conversation is not None else e.answer
     packet = a.rst if a is not None else None
-    hop = hops_away(packet.ttl) if packet is not None and packet.ttl > 0 else None
+    ttl = packet.ttl if packet is not None else a.icmp.ttl if a is not None and a.icmp is not None else None
+    hop = hops_away(ttl) if ttl is not None and ttl > 0 else None
     reached = e.survey.port_reached if e.survey is not None else None
     if reached is not None and hop not in (reached, reached - 1):
         # The TTL and the walk disagree (another initial TTL): the walk bounds it between two hops.
@@ -113,9 +114,8 @@ def _silence(e: Evidence) -> Origin:
             return Origin(OriginKind.UNKNOWN, between=(_own_address(e), e.target.address))
         return Origin(OriginKind.UNKNOWN)
     last = s.port_last
-    following = _router(e, last + 1)
-    if following is None and last >= max([*s.routers, 0]):
-        following = e.target.address
+    # Routers that tell of no expired probe to any port may be where it is lost too: the next known place bounds it.
+    following = s.routers[min(beyond)] if (beyond := [hop for hop in s.routers if hop > last]) else e.target.address
     return Origin(OriginKind.UNKNOWN if last == 0 else OriginKind.PATH, between=(_router(e, last), following))
 
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from netprobe.attempts import Attempt, words
 from netprobe.evidence import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, hops_away
 from netprobe.model import Command, Connect, Endpoint, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
+from netprobe.ssh import OWN
 
-IDENTIFICATION = b"SSH-2.0-netprobe\r\n"
+IDENTIFICATION = OWN + b"\r\n"
 # A second SYN this far from the first is outside of any window (RFC 7323 2.3: at most 2^30, real ones far below 2^25).
 OUTSIDE_THE_WINDOW = 1 << 25
 # Source ports of crafted probes lie outside Linux's ephemeral range (ip_local_port_range 32768 60999).
@@ -336,7 +337,7 @@ def _reset_in_doubt(p: Prober, e: Evidence) -> bool:
     f = e.features
     if f.get("answer") != "reset" or "rst_tos" not in f:
         return False
-    if f.get("rst_ttl") in ("closer", "other"):
+    if f.get("rst_ttl") in ("closer", "other") or f.get("ways") == "differ":
         return True
     return (
         f.get("rst_tos") != "echo"
@@ -393,7 +394,8 @@ def _distance(p: Prober, e: Evidence) -> Iterator[Command]:
 
 def _distance_again(p: Prober, e: Evidence) -> Iterator[Command]:
     series = "control" if e.features.get("control") == "reset" else "ping"
-    yield from p.walk(e, series, range(1, min(LONGEST_WALK, 2 * (e.distance or 1) + 4)))
+    last = e.survey.other_last if e.survey is not None else 0
+    yield from p.walk(e, series, range(1, min(LONGEST_WALK, max(2 * (e.distance or 1) + 4, last + 8))))
 
 
 def _quad(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -499,6 +501,8 @@ def _walk_reset(p: Prober, e: Evidence) -> Iterator[Command]:
     a = e.answer
     guess = hops_away(a.rst.ttl) if a is not None and a.rst is not None and a.rst.ttl > 0 else 4
     far = min(guess + 1, e.distance or LONGEST_WALK, LONGEST_WALK)
+    if e.features.get("ways") == "differ" and e.distance is not None:
+        far = min(e.distance - 1, LONGEST_WALK)
     yield from p.walk(e, "port", range(1, far + 1))
     yield from p.walk(e, "control", range(1, far + 1))
     if e.features.get("control") != "reset" or e.features.get("control_tos") != "echo":
@@ -551,8 +555,11 @@ def _host_known(p: Prober, e: Evidence) -> bool:
 
 def _distance_wrong(p: Prober, e: Evidence) -> bool:
     """The probe with the guessed TTL did not reach: the ways there and back differ in length."""
-    sent = p._taken.get("distance")
-    return sent is not None and e.survey is not None and e.survey.distance is None and e.now_ns - sent >= e.patience_ns
+    sent = p._taken.get("distance", p._taken.get("walk-reset"))
+    if sent is None or e.survey is None or e.survey.distance is not None:
+        return False
+    tried = max((ttl for series, ttl in p._walked if series != "port"), default=0)
+    return 0 < tried <= e.survey.other_last or e.now_ns - sent >= e.patience_ns
 
 
 def _long_path(p: Prober, e: Evidence) -> bool:

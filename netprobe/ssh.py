@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 # RFC 4253 4.2: at most 255 characters with CR LF. Real servers stay far below; what is longer is no identification.
 IDENTIFICATION_LIMIT = 255
+OWN = b"SSH-2.0-netprobe"
 # OpenSSH's client gives up after 1024 lines (SSH_MAX_PRE_BANNER_LINES in ssh.h).
 LINES_LIMIT = 1024
 MSG_KEXINIT = 20
@@ -54,7 +55,8 @@ def read(stream: bytes) -> Opening:
             break
         line = stream[at:end].removesuffix(b"\r")
         at = end + 1
-        if line.startswith(b"SSH-") and len(line) <= IDENTIFICATION_LIMIT:
+        # Our own words come back from a server that echoes.
+        if line.startswith(b"SSH-") and len(line) <= IDENTIFICATION_LIMIT and line != OWN:
             return Opening(tuple(lines), line.decode("latin-1"), stream[at:])
         lines.append(line.decode("latin-1"))
     return Opening(tuple(lines), None, b"", stream[at:])

@@ -369,7 +369,7 @@ SITUATIONS: dict[str, str] = {
         0.81 < icmp 11/0 port 61010 from 198.51.100.1
         0.82 < icmp 3/0 port 61011 from 198.51.100.2
         until 3
-        expect NP212 network-unreachable certain
+        expect NP212 network-unreachable likely
     """,
     "router_says_no_route": """
         0.0 > S [mss]
@@ -485,7 +485,8 @@ SITUATIONS: dict[str, str] = {
     """,
     "reset_comes_from_before_the_host": f"""
         {REFUSED}
-        0.02 < RA ttl 62 win 0
+        0.02 < RA ttl 62 tos 0 win 0
+        0.05 < RA port 61001 ttl 62 win 0
         {CLOSED_CONTROL}
         0.80 > S port 61010 ttl 1 [mss]
         0.80 > S port 61011 ttl 2 [mss]
@@ -496,6 +497,72 @@ SITUATIONS: dict[str, str] = {
         0.81 < icmp 11/0 port 61020 to 35000 from 198.51.100.1
         0.82 < icmp 11/0 port 61021 to 35000 from 198.51.100.2
         expect NP111 reset-on-path certain
+    """,
+    "port_sent_on_to_a_machine_before_the_host": f"""
+        {REFUSED}
+        0.02 < RA ttl 62 tos 0x48 win 0
+        {CLOSED_CONTROL}
+        0.80 > S port 61010 ttl 1 [mss]
+        0.80 > S port 61011 ttl 2 [mss]
+        0.80 > S port 61020 to 35000 ttl 1 [mss]
+        0.80 > S port 61021 to 35000 ttl 2 [mss]
+        0.81 < icmp 11/0 port 61010 from 198.51.100.1
+        0.82 < RA port 61011 ttl 62 tos 0x48 win 0
+        0.81 < icmp 11/0 port 61020 to 35000 from 198.51.100.1
+        0.82 < icmp 11/0 port 61021 to 35000 from 198.51.100.2
+        expect NP125 forward-without-backend likely path
+    """,
+    "reset_from_before_the_host_without_more": f"""
+        {REFUSED}
+        0.02 < RA ttl 62 tos 0 win 0
+        {CLOSED_CONTROL}
+        0.80 > S port 61010 ttl 1 [mss]
+        0.80 > S port 61011 ttl 2 [mss]
+        0.80 > S port 61020 to 35000 ttl 1 [mss]
+        0.80 > S port 61021 to 35000 ttl 2 [mss]
+        0.81 < icmp 11/0 port 61010 from 198.51.100.1
+        0.82 < RA port 61011 ttl 62 win 0
+        0.81 < icmp 11/0 port 61020 to 35000 from 198.51.100.1
+        0.82 < icmp 11/0 port 61021 to 35000 from 198.51.100.2
+        expect NP126 reset-on-path likely
+    """,
+    "answers_of_the_port_come_another_way": f"""
+        {REFUSED}
+        0.02 < RA ttl 64 tos 0x48 win 0
+        {CLOSED_CONTROL}
+        0.80 > S port 61010 ttl 1 [mss]
+        0.80 > S port 61011 ttl 2 [mss]
+        0.80 > S port 61020 to 35000 ttl 1 [mss]
+        0.80 > S port 61021 to 35000 ttl 2 [mss]
+        0.81 < icmp 11/0 port 61010 from 198.51.100.1
+        0.82 < icmp 11/0 port 61011 from 198.51.100.2
+        0.81 < icmp 11/0 port 61020 to 35000 from 198.51.100.1
+        0.82 < icmp 11/0 port 61021 to 35000 from 198.51.100.2
+        expect NP127 no-listener likely target
+    """,
+    "filters_answers_come_another_way": f"""
+        {REFUSED}
+        0.02 < RA ttl 64 tos 0 win 0
+        0.05 < RA port 61001 ttl 64 win 0
+        {CLOSED_CONTROL}
+        0.80 > S port 61010 ttl 1 [mss]
+        0.80 > S port 61011 ttl 2 [mss]
+        0.80 > S port 61020 to 35000 ttl 1 [mss]
+        0.80 > S port 61021 to 35000 ttl 2 [mss]
+        0.81 < icmp 11/0 port 61010 from 198.51.100.1
+        0.82 < icmp 11/0 port 61011 from 198.51.100.2
+        0.81 < icmp 11/0 port 61020 to 35000 from 198.51.100.1
+        0.82 < icmp 11/0 port 61021 to 35000 from 198.51.100.2
+        expect NP128 reset-by-host-firewall likely target
+    """,
+    "ways_of_different_length": f"""
+        {REFUSED}
+        0.02 < RA ttl 60 tos 0 win 0
+        0.05 < RA port 61001 ttl 60 win 0
+        {CLOSED_CONTROL}
+        0.80 > S port 61021 to 35000 ttl 3 [mss]
+        0.82 < RA port 61021 to 35000 ttl 60
+        expect NP137 reset-by-host-firewall likely target
     """,
     "netfilter_on_the_host": f"""
         {REFUSED}
@@ -529,7 +596,16 @@ SITUATIONS: dict[str, str] = {
         {CLOSED_CONTROL}
         0.80 > S port 61013 ttl 5 [mss]
         0.82 < icmp 11/0 port 61013 from 203.0.113.5
-        expect NP104 forward-without-backend closed
+        expect NP104 forward-without-backend closed certain
+    """,
+    "forward_to_a_machine_whose_filter_resets": f"""
+        {REFUSED}
+        0.02 < RA ttl 59 tos 0 win 0
+        0.05 < RA port 61001 ttl 59 win 0
+        {CLOSED_CONTROL}
+        0.80 > S port 61013 ttl 5 [mss]
+        0.82 < icmp 11/0 port 61013 from 203.0.113.5
+        expect NP136 forward-without-backend closed likely
     """,
     "reset_from_behind_the_address": f"""
         {REFUSED}
@@ -610,6 +686,23 @@ SITUATIONS: dict[str, str] = {
         3.1 < icmp 3/1 from 203.0.113.5
         until 4
         expect NP130 forward-without-backend certain
+    """,
+    "box_on_the_path_can_not_find_where_it_sends_the_port": """
+        0.0 > S [mss]
+        0.1 > echo id 7 seq 1
+        0.2 < reply id 7 seq 1 ttl 60
+        1.0 > S [mss]
+        3.1 < icmp 3/1 from 203.0.113.5 ttl 62
+        until 4
+        expect NP134 forward-without-backend likely path
+    """,
+    "machine_behind_a_forward_rejects": """
+        0.0 > S [mss]
+        0.1 < icmp 3/3 from 203.0.113.5 ttl 59
+        0.1 > echo id 7 seq 1
+        0.2 < reply id 7 seq 1 ttl 60
+        until 3
+        expect NP135 rejected-by-host likely
     """,
     "icmp_in_the_hosts_name_from_before_it": """
         0.0 > S [mss]

@@ -93,8 +93,12 @@ def _reset_distance(e: Evidence, control_resets: list[Attempt]) -> None:
     trusted += [a.synack.ttl for a in e.controls if a.synack is not None]
     trusted += [a.rst.ttl for a in control_resets if a.rst is not None and tos_of(a.first, a.rst) == "echo"]
     trusted = [ttl for ttl in trusted if ttl > 0]
-    if trusted and e.distance is None:
-        e.distance = max(hops_away(ttl) for ttl in trusted)
+    suggested = {hops_away(ttl) for ttl in trusted}
+    if suggested and e.distance is None and max(suggested) > (e.survey.other_last if e.survey is not None else 0):
+        e.distance = max(suggested)
+    elif suggested and e.distance not in suggested:
+        # The way back is longer or shorter than the way there: TTLs no longer tell who is closer.
+        e.features["ways"] = "differ"
     icmp = e.answer.icmp if e.answer is not None else None
     if trusted and icmp is not None and icmp.sender == e.target.address and icmp.ttl is not None:
         gap = hops_away(icmp.ttl) - max(hops_away(ttl) for ttl in trusted)
@@ -106,6 +110,8 @@ def _reset_distance(e: Evidence, control_resets: list[Attempt]) -> None:
     if ttl in trusted:
         e.features["rst_ttl"] = "same"
         return
-    farthest = max(hops_away(t) for t in trusted)
+    farthest = max(suggested)
+    if e.features.get("ways") == "differ" and e.distance is not None:
+        farthest = e.distance
     away = hops_away(ttl)
     e.features["rst_ttl"] = "closer" if away < farthest else "farther" if away > farthest else "other"

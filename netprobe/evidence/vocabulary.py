@@ -87,7 +87,11 @@ FEATURES: dict[str, dict[str, str]] = {
         "farther": "from more hops away",
         "other": "another initial TTL, though the distance fits",
     },
-    "rst_walk": {"before-target": "the RST comes back at a TTL at which a probe elsewhere is still on a router"},
+    "rst_walk": {
+        "before-target": "the RST comes back at a TTL at which a probe elsewhere is still on a router",
+        "beyond": "a SYN to the port is still on its way where the RST's TTL places its maker",
+    },
+    "ways": {"differ": "the TTL of the host's answers suggests another distance than the walk proves"},
     "rst_traits": {"netfilter": "IP ID 0, DF, no window: as netfilter and Linux make it", "other": "otherwise"},
     "md5": {"answered": "a SYN with an MD5 option is answered", "silent": "it is not"},
     "control": {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netprobe.evidence.record import SECOND, Evidence
+from netprobe.evidence.record import SECOND, Evidence, hops_away
+from netprobe.icmp import IcmpKind
 from netprobe.path import survey
 
 WALK_PATIENCE_NS = 120_000_000
@@ -43,6 +44,24 @@ def judge_icmp(e: Evidence) -> None:
             e.features["icmp_order"] = "at-once"
 
 
+def _translated(e: Evidence) -> bool:
+    """The whole address is translated: errors from behind carry it for every port, and say nothing about this one."""
+    return any(
+        a.limited
+        and a.server.port != e.target.port
+        and a.icmp is not None
+        and a.icmp.meaning.kind is IcmpKind.EXPIRED
+        and a.icmp.sender == a.server.address == e.target.address
+        for a in e.attempts
+    )
+
+
+def _reset_hop(e: Evidence) -> int:
+    """Where its TTL places the reset's maker; 0 where it was not seen."""
+    rst = e.answer.rst if e.answer is not None else None
+    return hops_away(rst.ttl) if rst is not None and rst.ttl > 0 else 0
+
+
 def judge_walk(e: Evidence) -> None:
     s = e.survey
     if s is None or not (s.port_steps or s.other_last):
@@ -54,12 +73,14 @@ def judge_walk(e: Evidence) -> None:
     if s.loops:
         e.features["loop"] = "yes"
     for step in s.port_steps.values():
-        if step.result == "expired" and step.sender == e.target.address:
+        if step.result == "expired" and step.sender == e.target.address and not _translated(e):
             e.features["forwards"] = "yes"
             e.cite("forwards", step.frame, e.now_ns, f"time exceeded from the target for a SYN with TTL {step.ttl}")
     answer = e.features.get("answer")
     if answer == "reset" and s.port_reached is not None and s.port_reached <= s.other_last:
         e.features["rst_walk"] = "before-target"
+    elif answer == "reset" and 0 < _reset_hop(e) < s.port_last:
+        e.features["rst_walk"] = "beyond"
     if answer in ("silent", "pending"):
         if s.port_last == 0 and s.other_last == 0:
             e.features["dies"] = "here"

@@ -86,13 +86,20 @@ RULES = (
         State.FILTERED,
         "{icmp_reason}",
         "network-unreachable",
-        Certainty.CERTAIN,
+        Certainty.LIKELY,
         Place.SENDER,
         (
             "{icmp_sender} has no route to {address}: {icmp} ({icmp_text}), for every port, and before it looks at the TTL",
         ),
-        remedy=("who runs {icmp_sender} must add the route; is the address right, is the network or VPN up?",),
-        reference="P1; RFC 792, RFC 4443 3.1",
+        (
+            Rival(
+                "rejected-on-path",
+                "a filter that looks before routing (prerouting, raw) can send this code for every port",
+                "ask who runs {icmp_sender} for its rules and its route to {address}",
+            ),
+        ),
+        ("who runs {icmp_sender} must add the route; is the address right, is the network or VPN up?",),
+        "P1; RFC 792, RFC 4443 3.1",
     ),
     Rule(
         "NP213",

@@ -327,7 +327,7 @@ RULES = (
         ),
         (
             "is the address right, the host up, its route back right?",
-            "ask who runs {last_heard} whether packets to {address} leave it",
+            "ask who runs the network {where} whether packets to {address} pass it",
         ),
         "P6, P7",
     ),
