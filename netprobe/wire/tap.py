@@ -176,11 +176,15 @@ class Tap:
 
     def _is_twin(self, packet: bytes, outgoing: bool | None, index: int, time_ns: int) -> bool:
         """Whether this packet was just seen on another interface (a VLAN and its carrier, a bridge and its port)."""
-        if len(self._twins) > 256:
-            self._twins = {k: v for k, v in self._twins.items() if time_ns - v[1] <= _TWIN_NS}
         key = (outgoing, packet)
-        before = self._twins.get(key)
+        before = self._twins.pop(key, None)
         if before is not None and before[0] != index and abs(time_ns - before[1]) <= _TWIN_NS:
+            self._twins[key] = before
             return True
         self._twins[key] = (index, time_ns)
+        # The oldest are first: two go for one that comes, so that a flood of packets costs no more than each of them.
+        for _ in range(2):
+            oldest = next(iter(self._twins))
+            if abs(time_ns - self._twins[oldest][1]) > _TWIN_NS:
+                del self._twins[oldest]
         return False
