@@ -31,6 +31,8 @@ def play(p: Prober, text: str, times: Sequence[float]) -> list[tuple[float, Comm
         cut = scene.with_records([r for r in scene.records if r.time_ns <= until], until)
         cut.target = p.target
         found += [(seconds, command) for command in p.advance(cut.evidence())]
+        if p.done:  # a driver asks no more
+            break
     return found
 
 
