@@ -232,14 +232,15 @@ def test_a_saved_scan_gives_its_verdicts_again(lab: Lab, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["forged_beside_drop", "forged_beside_closed"])
 def test_forged_packets_decide_nothing(name: str) -> None:
-    """Somebody who can't see our packets, but guesses ports, answers every SYN ten thousand times in five wrong ways."""
+    """Somebody who can't see our packets, but guesses ports, answers every SYN 10,000 times in five wrong ways."""
     with Lab([name], clients=1, forged=FORGED_OF_A_KIND) as lab:
         scenario = lab.scenario(name)
         for family in scenario.families:
             done = run("scan", "--json", lab.target(name, family), lab=lab)
             assert done.clean(), done.err
             verdict, capture = done.verdict, done.document["capture"]
-            assert capture["unsolicited"] > FORGED_OF_A_KIND / 10, capture
+            if name == "forged_beside_drop":  # a closed port is done before the forger is
+                assert capture["unsolicited"] > FORGED_OF_A_KIND, capture
             # A machine too busy to take in 30,000 packets a second loses some, and says so.
             lost = capture["dropped"] > 0 and verdict["cause"] == "inconclusive"
             assert verdict["cause"] in scenario.causes or lost, (verdict["cause"], capture)
