@@ -310,15 +310,14 @@ def _form(row: Sequence[int]) -> Form:
         return Form.ECHO
     if row[c.KIND] == c.K_NEIGHBOR:
         return Form.NEIGHBOR
-    flags = row[c.FIRST + c.FLAGS] & (c.F_SYN | c.F_ACK | c.F_FIN | c.F_RST)
+    flags = row[c.FIRST + c.FLAGS] & c.OPENING
     options = row[c.FIRST + c.OPTIONS]
     if options & c.O_FRAGMENT:
         return Form.FRAGMENT
     if flags == c.F_SYN:
         if options & c.O_MD5:
             return Form.MD5_SYN
-        tcp_options = c.O_MSS | c.O_WSCALE | c.O_SACK | c.O_TIMESTAMP | c.O_FASTOPEN | c.O_OTHER
-        return Form.SYN if options & tcp_options else Form.BARE_SYN
+        return Form.SYN if options & c.USUAL_OPTIONS else Form.BARE_SYN
     by_flags = {c.F_ACK: Form.ACK, c.F_FIN: Form.FIN, c.F_SYN | c.F_ACK: Form.SYN_ACK}
     return by_flags.get(flags, Form.OTHER)
 

@@ -6,13 +6,14 @@ The same for a live scan, a saved one and a test's script: this is where "one pa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netprobe.attempts import Attempt, Form, address, attempt, from_connection, words
 from netprobe.evidence import IMPOSSIBLE, Evidence, collect
-from netprobe.model import ConnectionFact, DropFact, Fact, Frame, Mode, Record, RouteFact, TargetFact
+from netprobe.model import ConnectionFact, DropFact, Endpoint, Fact, Frame, Mode, Record, RouteFact, TargetFact
 from netprobe.tracker import Tracker, columns
 from netprobe.tracker.decode import decode
 
@@ -26,6 +27,7 @@ class Watch:
         self._tracker = Tracker()
         self._facts: list[Fact] = []
         self._frames: dict[int, Frame] = {}
+        self._known: dict[int, Attempt] = {}  # rows as records, until a packet touches them
         self._decoded = [0] * columns.DECODED
         self.last_ns = 0
 
@@ -61,19 +63,22 @@ class Watch:
                 else:
                     everyone = True
         for row in set(self._tracker.receive(frames)) - {-1}:
+            self._known.pop(row, None)
             r = self._tracker.rows[row]
             if r[columns.KIND] == columns.K_NEIGHBOR:
                 everyone = True
             about.add(address(r[columns.SERVER : columns.SERVER + 4].tolist(), int(r[columns.VERSION])))
-        return None if everyone or about & IMPOSSIBLE_SET else about
+        if everyone or about & IMPOSSIBLE_SET or any(one.startswith("fe80:") for one in about):
+            return None  # no packet carries the zone of a link-local address: any of its targets may be meant
+        return about
 
     def evidence(self, target: TargetFact, now_ns: int, only: Attempt | None = None) -> Evidence:
         """All that is known of one target at `now_ns`; with `only`, of this one attempt among those to the same
         port."""
         since = [f for f in self._facts if not isinstance(f, DropFact) or f.number >= target.number]
-        found = self._attempts(target) if target.address is not None else []
-        if only is not None:
-            found = [a for a in found if a.server != only.server or a.form is not only.form or a == only]
+        found = self._attempts(target, only) if target.address is not None else []
+        if target.address is not None and "%" in target.address:
+            found = [_zoned(a, target.address) for a in found]
         return collect(target, found, since, self._payload, now_ns)
 
     def attempts(self) -> list[Attempt]:
@@ -82,7 +87,7 @@ class Watch:
         tried = [attempt(row) for row in rows[rows[:, columns.KIND] == columns.K_TCP].tolist()]
         return [a for a in tried if a.form in (Form.SYN, Form.BARE_SYN) and not a.limited]
 
-    def _attempts(self, target: TargetFact) -> list[Attempt]:
+    def _attempts(self, target: TargetFact, only: Attempt | None) -> list[Attempt]:
         assert target.address is not None
         if target.mode is Mode.CONNECT:
             by_id: dict[int, list[ConnectionFact]] = {}
@@ -99,12 +104,30 @@ class Watch:
         wanted |= _towards(rows, next_hop or target.address) & (rows[:, columns.KIND] == columns.K_NEIGHBOR)
         for impossible in IMPOSSIBLE[version]:
             wanted |= _towards(rows, impossible) & (rows[:, columns.SPORT] == target.port)
-        return [attempt(row) for row in rows[wanted].tolist()]
+        if only is not None:
+            wanted &= ~_likes(rows, only)
+        return [self._attempt(row) for row in np.flatnonzero(wanted).tolist()]
+
+    def _attempt(self, row: int) -> Attempt:
+        found = self._known.get(row)
+        if found is None:
+            found = self._known[row] = attempt(self._tracker.rows[row].tolist())
+        return found
 
     def _payload(self, number: int) -> tuple[int, bytes]:
         frame = self._frames[number]
         decode(frame.data, 0, len(frame.data), frame.link_type, self._decoded)
         return frame.time_ns, frame.data[self._decoded[columns.D_OFFSET] :]
+
+
+def _zoned(a: Attempt, target: str) -> Attempt:
+    """With the zone of the target's address, which no packet carries."""
+    bare = target.partition("%")[0]
+    if a.server.address == bare:
+        a = replace(a, server=Endpoint(target, a.server.port))
+    if a.icmp is not None and a.icmp.sender == bare:
+        a = replace(a, icmp=replace(a.icmp, sender=target))
+    return a
 
 
 def _towards(rows: NDArray[np.int64], server: str) -> NDArray[np.bool_]:
@@ -114,3 +137,14 @@ def _towards(rows: NDArray[np.int64], server: str) -> NDArray[np.bool_]:
         axis=1
     )
     return found
+
+
+def _likes(rows: NDArray[np.int64], only: Attempt) -> NDArray[np.bool_]:
+    """Which rows are other attempts of the same form to the same server and port."""
+    options = rows[:, columns.FIRST + columns.OPTIONS]
+    like: NDArray[np.bool_] = _towards(rows, only.server.address) & (rows[:, columns.SPORT] == only.server.port)
+    like &= (rows[:, columns.KIND] == columns.K_TCP) & (rows[:, columns.FIRST + columns.FRAME] != only.first.frame)
+    like &= (rows[:, columns.FIRST + columns.FLAGS] & columns.OPENING) == columns.F_SYN
+    like &= (options & (columns.O_MD5 | columns.O_FRAGMENT)) == 0
+    like &= ((options & columns.USUAL_OPTIONS) != 0) == (only.form is Form.SYN)
+    return like

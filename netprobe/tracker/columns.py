@@ -108,6 +108,7 @@ O_FASTOPEN = 32
 O_OTHER = 64
 O_FRAGMENT = 128  # the packet was a first fragment
 O_DF = 256
+USUAL_OPTIONS = O_MSS | O_WSCALE | O_SACK | O_TIMESTAMP | O_FASTOPEN | O_OTHER  # any of these: no bare SYN
 O_MSS_SHIFT = 16  # the MSS value in the bits above
 
 # --- bits of FLAGS (RFC 9293 3.1)
@@ -118,6 +119,7 @@ F_PSH = 8
 F_ACK = 16
 F_ECE = 64
 F_CWR = 128
+OPENING = F_SYN | F_ACK | F_FIN | F_RST  # what tells the form of a first packet
 
 # --- history letters by number; bit 4 of the number is set for the server's (lower case)
 LETTERS = "?SHADFRCIQTWG^"
