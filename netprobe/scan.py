@@ -233,6 +233,11 @@ class Scan:
             self._settle(fact, complete=True)
             return
         route = self._announce(self._wire.route(address))
+        if route.outcome == "broadcast":
+            self._notice(
+                f"{address} is the broadcast address of {route.interface or 'a network here'}, it is never probed; "
+                "name the address of one host"
+            )
         if route.outcome not in ("ok", "local"):
             self._settle(fact, complete=True)
             return
