@@ -79,6 +79,25 @@ SITUATIONS: dict[str, str] = {
     "route_of_type_unreachable": "0.0 fact route unreachable\nexpect NP011 no-local-route certain",
     "route_of_type_prohibit": "0.0 fact route prohibited\nexpect NP012 no-local-route certain",
     "route_of_type_blackhole": "0.0 fact route blackhole\nexpect NP013 no-local-route certain",
+    "routing_rule_prohibits_the_port": """
+        0.0 fact started portless
+        0.0 fact failed EACCES
+        expect NP016 no-local-route likely local
+    """,
+    "refused_by_this_machine_without_privilege": """
+        target kernel
+        0.0 fact started portless
+        0.0 fact failed EPERM
+        expect NP017 local-firewall likely local
+    """,
+    "own_filter_drops_what_comes_in": """
+        0.0 fact started port 40000
+        0.0 > S [mss]
+        0.02 < SA
+        1.02 < SA
+        until 3
+        expect NP034 local-firewall likely local
+    """,
     "no_ephemeral_port_left": """
         0.0 fact started portless
         0.0 fact failed EADDRNOTAVAIL
@@ -239,6 +258,14 @@ SITUATIONS: dict[str, str] = {
         0.06 < RA ttl 60
         until 3
         expect NP323 reset-after-banner certain target
+    """,
+    "key_exchange_never_begins": f"""
+        {FIRST}
+        {STALLED}
+        {HEARD}
+        {SECOND}
+        until 12
+        expect NP325 up likely
     """,
     "server_closes_after_the_identification": f"""
         {STALLED}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netprobe.attempts import Form
-from netprobe.evidence.record import SECOND, Evidence
+from netprobe.attempts import Form, Packet
+from netprobe.evidence.record import SECOND, Evidence, said
 from netprobe.model import (
     BlockedFact,
     ConnectionFact,
@@ -55,7 +55,9 @@ def _on_the_way(e: Evidence, fact: LinkFact | NeighborFact) -> None:
             e.cite("link", fact.number, fact.time_ns, f"interface {fact.interface} went down")
         else:
             e.features.pop("link", None)
-    elif isinstance(fact, NeighborFact) and fact.address == (e.route.gateway or e.target.address):
+    elif isinstance(fact, NeighborFact) and fact.address == (
+        e.route.gateway or (e.target.address or "").partition("%")[0]
+    ):
         if fact.state == "failed":
             e.features["neighbor"] = "silent"
             e.cite("neighbor", fact.number, fact.time_ns, f"neighbour entry of {fact.address}: failed")
@@ -109,11 +111,23 @@ def judge_own_syn(e: Evidence) -> None:
         e.features.pop("own_syn", None)
 
 
+def _ignored(e: Evidence, synack: Packet) -> None:
+    """The capture sees what arrives before this machine's own filters do: its kernel acknowledges a SYN-ACK at once."""
+    e.cite("handshake", synack.frame, synack.time_ns, said(synack, synack.letters))
+    if e.now_ns - synack.time_ns >= SECOND:
+        e.features["handshake"] = "ignored"
+    else:
+        e.waits_until(synack.time_ns + SECOND)
+
+
 def _on_the_wire(e: Evidence, start: ConnectionFact, events: Sequence[ConnectionFact]) -> None:
     if e.target.mode is Mode.CONNECT or start.client is None:
         return
-    if any(a.client.port == start.client.port and a.form is Form.SYN for a in e.syns):
+    own = next((a for a in e.syns if a.client.port == start.client.port and a.form is Form.SYN), None)
+    if own is not None:
         e.features["own_syn"] = "seen"
+        if own.synack is not None and "connect" not in e.features and own.client_ack is None and own.rst is None:
+            _ignored(e, own.synack)
         return
     ended = any(event.event in ("failed", "given-up") for event in events)
     asking = e.features.get("connect") not in ("refused", "reset") and any(

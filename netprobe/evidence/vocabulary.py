@@ -117,9 +117,10 @@ FEATURES: dict[str, dict[str, str]] = {
     "fragment": {"answered": "an incomplete fragment to the port draws ICMP 11/1 from the target", "silent": "nothing"},
     "fragment_control": {"answered": "the same to another port does", "silent": "nothing"},
     "dies": {
-        "before-last-router": "probes to the port vanish where probes to elsewhere reach a further router",
+        "before-last-router": "a probe to the port vanishes before a router that tells of the next one, to elsewhere",
         "after-last-router": "probes to the port get as far as any other, to the last router known",
         "here": "not even the first router tells of an expired probe",
+        "unclear": "routers hold back what would tell",
     },
     "forwards": {
         "yes": "the target itself tells that a SYN to the port expired at it: it sends the port on to another machine"
@@ -128,6 +129,7 @@ FEATURES: dict[str, dict[str, str]] = {
     "impostor": {"yes": "addresses that cannot exist answer with SYN-ACK", "no": "they don't"},
     "handshake": {
         "complete": "SYN-ACK and our ACK",
+        "ignored": "the SYN-ACK arrived, and this machine's own kernel never took it",
         "blocked": "the SYN-ACK is repeated though we acknowledged it, and data stays unacknowledged",
     },
     "zero_window": {"stays": "the SYN-ACK had window 0 and the window never opened", "opened": "it opened later"},

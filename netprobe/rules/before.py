@@ -167,6 +167,72 @@ RULES = (
         reference="L6; socket(2)",
     ),
     Rule(
+        "NP016",
+        "connect=denied|invalid|network-unreachable|host-unreachable answer=- own_syn=- neighbor=- mode=packets",
+        State.UNKNOWN,
+        "local-refusal",
+        "no-local-route",
+        Certainty.LIKELY,
+        Place.LOCAL,
+        (
+            "connect() failed at once ({connect_error}) without a packet, though there is a route to {address}: a routing rule for this port or protocol, most likely",
+        ),
+        (
+            Rival(
+                "local-firewall",
+                "a security module or a control group's filter can refuse a connection too",
+                "`ip rule`, then SELinux or AppArmor's log and `bpftool cgroup tree`",
+            ),
+        ),
+        (
+            "`ip rule` and `ip -6 rule`: look for rules with ipproto, dport, uidrange or fwmark that end in prohibit or blackhole",
+        ),
+        "L1, L2; ip-rule(8)",
+    ),
+    Rule(
+        "NP017",
+        "mode=kernel connect=denied icmp=- answer=-|silent|pending",
+        State.UNKNOWN,
+        "local-refusal",
+        "local-firewall",
+        Certainty.LIKELY,
+        Place.LOCAL,
+        ("connect() was refused by this machine itself ({connect_error})",),
+        (
+            Rival(
+                "no-local-route",
+                "a routing rule for this port or protocol can prohibit it",
+                "`ip rule` and `ip -6 rule`",
+            ),
+        ),
+        FIREWALL_LOOK,
+        "L1, L2",
+    ),
+    Rule(
+        "NP034",
+        "answer=syn-ack handshake=ignored",
+        State.OPEN,
+        "local-drop",
+        "local-firewall",
+        Certainty.LIKELY,
+        Place.LOCAL,
+        (
+            "{address} answers with SYN-ACK, it was captured on its way in, and connect() still waits: something on this machine drops it before the kernel's TCP sees it",
+        ),
+        (
+            Rival(
+                "malformed-answer",
+                "a SYN-ACK with a wrong checksum is ignored too",
+                "Wireshark with checksum validation on; `nstat -az TcpInCsumErrors`",
+            ),
+        ),
+        (
+            "list this machine's own rules: `sudo nft list ruleset`, `sudo iptables-save`, `sudo ip6tables-save`; look at INPUT and PREROUTING",
+            "`sysctl -a | grep rp_filter`: strict reverse path filtering drops answers that come in by another interface",
+        ),
+        "L3",
+    ),
+    Rule(
         "NP019",
         "link=down answer=!reset|icmp|syn-ack",
         State.UNKNOWN,

@@ -173,6 +173,29 @@ RULES = (
         "A10",
     ),
     _open(
+        "NP325",
+        "spoke=ssh2 kex=stalled",
+        "up",
+        Certainty.LIKELY,
+        (
+            "the server identifies itself as {identification}{late}{preceded}",
+            "but its key exchange did not begin, whatever the segment size",
+        ),
+        ('try to log in: if ssh stops after "Local version string", the server hangs or its larger segments are lost',),
+        "A10; RFC 4253 4.2",
+        (
+            Rival(
+                "path-mtu-black-hole", "even small segments with data may be too long", "`ping -M do -s 1000 {address}`"
+            ),
+            Rival("no-banner", "the server may hang after its identification", "on the server: its log and load"),
+            Rival(
+                "reset-after-banner",
+                "a filter that knows SSH may swallow what follows",
+                "from another network: does it work?",
+            ),
+        ),
+    ),
+    _open(
         "NP330",
         "spoke=ssh2",
         "up",
