@@ -188,10 +188,10 @@ class Prober:
         )
 
     def walk(self, e: Evidence, series: str, ttls: range) -> Iterator[Command]:
-        """Probes of one series (port, control, ping) with these TTLs; each at most three times, a second apart."""
+        """Probes of one series (port, control, ping) with these TTLs; each at most twice, a second apart."""
         for ttl in ttls:
             tries = self._walked.setdefault((series, ttl), [])
-            if len(tries) >= 3 or (tries and e.now_ns - tries[-1] < SECOND):
+            if len(tries) >= 2 or (tries and e.now_ns - tries[-1] < SECOND):
                 continue
             tries.append(e.now_ns)
             if self.target.mode is Mode.CONNECT:
@@ -448,51 +448,40 @@ def _walk_target(p: Prober, e: Evidence) -> Iterator[Command]:
         yield from p.walk(e, "port", range(e.distance, e.distance + 1))
 
 
-def _last_router(e: Evidence) -> int:
-    """The hop before the target, as far as it is known. SYNs that can get further count in the budget."""
-    if e.distance is not None:
-        return min(e.distance, LONGEST_WALK) - 1
-    behind = e.route is not None and e.route.gateway is not None
-    return int(max([*(e.survey.routers if e.survey is not None else ()), int(behind)]))
-
-
 def _walk_port(p: Prober, e: Evidence) -> Iterator[Command]:
-    """Does the SYN get to the last router? Where the distance is known one probe asks, for routers hold errors back."""
-    last = _last_router(e)
-    yield from p.walk(e, "port", range(last if e.distance is not None else 1, last + 1))
+    # A SYN that can reach the target counts in the budget, so the port's walk stops one short of a known distance,
+    # else at the last router that the other walks met: what vanishes beyond it tells nothing.
+    if e.distance is not None:
+        last = min(e.distance, LONGEST_WALK) - 1
+    else:
+        behind = e.route is not None and e.route.gateway is not None
+        last = max([*(e.survey.routers if e.survey is not None else ()), int(behind)])
+    yield from p.walk(e, "port", range(1, last + 1))
 
 
 def _walk_control(p: Prober, e: Evidence) -> Iterator[Command]:
-    """Which routers are there; only asked where the host's own answers don't tell how far it is."""
-    if e.distance is None:
-        yield from p.walk(e, "control", range(1, _length(e, WALK_BATCH) + 1))
+    yield from p.walk(e, "control", range(1, _length(e, WALK_BATCH) + 1))
 
 
 def _walk_ping(p: Prober, e: Evidence) -> Iterator[Command]:
-    if e.distance is None:
-        yield from p.walk(e, "ping", range(1, _length(e, WALK_BATCH) + 1))
+    yield from p.walk(e, "ping", range(1, _length(e, WALK_BATCH) + 1))
 
 
-def _walk_pairs(p: Prober, e: Evidence) -> Iterator[Command]:
-    """Where the port's probe was not heard of: again, and right after it one to elsewhere with the same TTL.
-
-    A router that limits its errors would rather answer the first; an answer to the second alone proves that the first
-    died before it.
-    """
+def _walk_again(p: Prober, e: Evidence) -> Iterator[Command]:
+    """A second try where the port's probe was not heard of though a router is there."""
     if e.survey is None:
         return
-    last = _last_router(e)
-    if e.survey.port_last >= last:
-        return
-    elsewhere = "ping" if e.features.get("control") not in ("reset", "syn-ack") and _pings(e) else "control"
-    for ttl in range(e.survey.port_last + 1, last + 1):
-        if ttl not in e.survey.port_dead:
-            yield from p.walk(e, "port", range(ttl, ttl + 1))
-            yield from p.walk(e, elsewhere, range(ttl, ttl + 1))
-
-
-def _pings(e: Evidence) -> bool:
-    return e.features.get("ping") == "answered"
+    last = max([*e.survey.routers, 0])
+    silent = [
+        ttl
+        for ttl in range(1, last + 1)
+        if ttl not in e.survey.port_steps or e.survey.port_steps[ttl].result == "silent"
+    ]
+    for ttl in silent:
+        yield from p.walk(e, "port", range(ttl, ttl + 1))
+    missing = [ttl for ttl in range(1, last + 2) if ttl not in e.survey.routers]
+    for ttl in missing:
+        yield from p.walk(e, "control", range(ttl, ttl + 1))
 
 
 def _walk_on(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -617,10 +606,9 @@ STEPS: tuple[Step, ...] = (
     Step("quad-again", 1.7, _unanswered, _quad_again),
     Step("control-again", 1.8, lambda p, e: _unanswered(p, e) and e.features.get("control") == "silent", _control),
     Step("walk-on", 1.9, _long_path, _walk_on),
-    Step("walk-pairs", 1.3, _unanswered, _walk_pairs),
-    Step("walk-pairs-again", 2.4, _unanswered, _walk_pairs),
+    Step("walk-again", 2.05, _unanswered, _walk_again),
     Step("walk-on-port", 2.3, _long_path, _walk_port),
-    Step("walk-on-again", 3.45, _long_path, _walk_pairs),
+    Step("walk-on-again", 3.35, _long_path, _walk_again),
     Step("forward", 2.1, lambda p, e: _unanswered(p, e) and e.features.get("fin") == "reset", _walk_target),
     Step("fragments-again", 2.2, lambda p, e: p.plan.patient and _unanswered(p, e), _fragments),
     # Linux routers charge an "unreachable" twice against a budget of one a second (ip_error(), then icmp_send()):
@@ -646,6 +634,6 @@ CONNECT_STEPS: tuple[Step, ...] = (
     Step("alive", 0.5, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _control_connects),
     Step("walk-control", 0.8, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_control),
     Step("walk", 1.9, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_port),
-    Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_pairs),
+    Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_again),
     Step("small-mss", 0.0, lambda p, e: e.features.get("kex") == "stalled", _small_mss),
 )
