@@ -42,6 +42,7 @@ class Plan:
 
     elsewhere: bool = True
     patient: bool = False
+    sparing: bool = False  # many targets share the routers' readiness to tell of expired probes
     source_port: int | None = None
     identify: bool = False
 
@@ -54,17 +55,19 @@ class Keys:
     secret: bytes
     target: TargetFact
     source: str
-    used: set[int] = field(default_factory=set)
+    used: set[tuple[int, int]] = field(default_factory=set)  # shared by all probers of an address: no four-tuple twice
+    count: int = 0
 
-    def numbers(self, label: str) -> tuple[int, int, int]:
-        """Source port, initial sequence number and acknowledgement number for a probe of this name."""
+    def numbers(self, label: str, port: int = 0) -> tuple[int, int, int]:
+        """Source port, initial sequence number and acknowledgement number for a probe of this name to this port."""
+        self.count += 1
         for n in range(SOURCE_PORTS):
-            text = f"{self.target.address} {self.target.port} {label} {n}".encode()
+            text = f"{self.target.address} {self.target.port} {label} {self.count} {n}".encode()
             digest = hashlib.blake2s(text, key=self.secret, digest_size=10).digest()
-            port = FIRST_SOURCE_PORT + int.from_bytes(digest[:2]) % SOURCE_PORTS
-            if port not in self.used:
-                self.used.add(port)
-                return port, int.from_bytes(digest[2:6]), int.from_bytes(digest[6:10])
+            source = FIRST_SOURCE_PORT + int.from_bytes(digest[:2]) % SOURCE_PORTS
+            if (port, source) not in self.used:
+                self.used.add((port, source))
+                return source, int.from_bytes(digest[2:6]), int.from_bytes(digest[6:10])
         raise AssertionError("more probes than source ports")
 
 
@@ -81,14 +84,22 @@ class Step:
 class Prober:
     """Probes one target. `advance` is called whenever something arrived or the deadline passed."""
 
-    def __init__(self, target: TargetFact, route: RouteFact, plan: Plan, secret: bytes, ids: Iterator[int]) -> None:
+    def __init__(
+        self,
+        target: TargetFact,
+        route: RouteFact,
+        plan: Plan,
+        secret: bytes,
+        ids: Iterator[int],
+        used: set[tuple[int, int]] | None = None,
+    ) -> None:
         assert target.address is not None
         self.target = target
         self.plan = plan
         self.done = False
         self.deadline_ns: int | None = None
         self._address = target.address
-        self._keys = Keys(secret, target, route.source or target.address)
+        self._keys = Keys(secret, target, route.source or target.address, set() if used is None else used)
         self._ids = ids
         self._taken: dict[str, int] = {}
         self._sent: dict[int, int] = {}
@@ -97,7 +108,7 @@ class Prober:
         self._hung: set[int] = set()
         self._walked: dict[tuple[str, int], list[int]] = {}
         self._marked: Probe | None = None
-        digest = hashlib.blake2s(f"{target.address} control".encode(), key=secret, digest_size=4).digest()
+        digest = hashlib.blake2s(f"{target.address} {target.port} control".encode(), key=secret, digest_size=4).digest()
         self.control_port = 33000 + int.from_bytes(digest[:2]) % 24000
         if self.control_port == target.port:
             self.control_port += 1
@@ -166,8 +177,10 @@ class Prober:
     ) -> Probe:
         """A crafted probe with keyed numbers."""
         to = Endpoint(address or self._address, self.target.port if port is None else port)
-        label = f"{shape} {to} {ttl} {tos} {len(self._keys.used)}"
-        source, seq, ack = self._keys.numbers(label)
+        # Echoes have no port: their sequence number tells those of other targets apart.
+        source, seq, ack = self._keys.numbers(
+            f"{shape} {to} {ttl} {tos}", -self.target.port if shape is Shape.ECHO else to.port
+        )
         if shape is Shape.ECHO:
             return Probe(
                 shape, Endpoint(self._keys.source, source), Endpoint(to.address, 0), seq=seq & 0xFFFF, ttl=ttl, tos=tos
@@ -188,10 +201,10 @@ class Prober:
         )
 
     def walk(self, e: Evidence, series: str, ttls: range) -> Iterator[Command]:
-        """Probes of one series (port, control, ping) with these TTLs; each at most twice, a second apart."""
+        """Probes of one series (port, control, ping) with these TTLs; each at most three times, a second apart."""
         for ttl in ttls:
             tries = self._walked.setdefault((series, ttl), [])
-            if len(tries) >= 2 or (tries and e.now_ns - tries[-1] < SECOND):
+            if len(tries) >= 3 or (tries and e.now_ns - tries[-1] < SECOND):
                 continue
             tries.append(e.now_ns)
             if self.target.mode is Mode.CONNECT:
@@ -389,7 +402,8 @@ def _distance(p: Prober, e: Evidence) -> Iterator[Command]:
     """Prove the distance that the TTL of the host's answers suggests: reached with it, not with one less."""
     hops = e.distance or 1
     series = "control" if e.features.get("control") == "reset" else "ping"
-    yield from p.walk(e, series, range(max(1, hops - 1), hops + 1))
+    plain = p.plan.sparing and e.features.get("rst_tos", "echo") == "echo"
+    yield from p.walk(e, series, range(hops if plain else max(1, hops - 1), hops + 1))
 
 
 def _distance_again(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -448,40 +462,51 @@ def _walk_target(p: Prober, e: Evidence) -> Iterator[Command]:
         yield from p.walk(e, "port", range(e.distance, e.distance + 1))
 
 
-def _walk_port(p: Prober, e: Evidence) -> Iterator[Command]:
-    # A SYN that can reach the target counts in the budget, so the port's walk stops one short of a known distance,
-    # else at the last router that the other walks met: what vanishes beyond it tells nothing.
+def _last_router(e: Evidence) -> int:
+    """The hop before the target, as far as it is known. SYNs that can get further count in the budget."""
     if e.distance is not None:
-        last = min(e.distance, LONGEST_WALK) - 1
-    else:
-        behind = e.route is not None and e.route.gateway is not None
-        last = max([*(e.survey.routers if e.survey is not None else ()), int(behind)])
-    yield from p.walk(e, "port", range(1, last + 1))
+        return min(e.distance, LONGEST_WALK) - 1
+    behind = e.route is not None and e.route.gateway is not None
+    return int(max([*(e.survey.routers if e.survey is not None else ()), int(behind)]))
+
+
+def _walk_port(p: Prober, e: Evidence) -> Iterator[Command]:
+    """Does the SYN get to the last router? Among many targets one probe each has to do, for routers hold errors back."""
+    last = _last_router(e)
+    yield from p.walk(e, "port", range(last if p.plan.sparing and e.distance is not None else 1, last + 1))
 
 
 def _walk_control(p: Prober, e: Evidence) -> Iterator[Command]:
-    yield from p.walk(e, "control", range(1, _length(e, WALK_BATCH) + 1))
+    """Which routers are there; among many targets only asked where the host's own answers don't tell how far it is."""
+    if e.distance is None or not p.plan.sparing:
+        yield from p.walk(e, "control", range(1, _length(e, WALK_BATCH) + 1))
 
 
 def _walk_ping(p: Prober, e: Evidence) -> Iterator[Command]:
-    yield from p.walk(e, "ping", range(1, _length(e, WALK_BATCH) + 1))
+    if e.distance is None:
+        yield from p.walk(e, "ping", range(1, _length(e, WALK_BATCH) + 1))
 
 
-def _walk_again(p: Prober, e: Evidence) -> Iterator[Command]:
-    """A second try where the port's probe was not heard of though a router is there."""
+def _walk_pairs(p: Prober, e: Evidence) -> Iterator[Command]:
+    """Where the port's probe was not heard of: again, and right after it one to elsewhere with the same TTL.
+
+    A router that limits its errors would rather answer the first; an answer to the second alone proves that the first
+    died before it.
+    """
     if e.survey is None:
         return
-    last = max([*e.survey.routers, 0])
-    silent = [
-        ttl
-        for ttl in range(1, last + 1)
-        if ttl not in e.survey.port_steps or e.survey.port_steps[ttl].result == "silent"
-    ]
-    for ttl in silent:
-        yield from p.walk(e, "port", range(ttl, ttl + 1))
-    missing = [ttl for ttl in range(1, last + 2) if ttl not in e.survey.routers]
-    for ttl in missing:
-        yield from p.walk(e, "control", range(ttl, ttl + 1))
+    last = _last_router(e)
+    if e.survey.port_last >= last:
+        return
+    elsewhere = "ping" if e.features.get("control") not in ("reset", "syn-ack") and _pings(e) else "control"
+    for ttl in range(e.survey.port_last + 1, last + 1):
+        if ttl not in e.survey.port_dead:
+            yield from p.walk(e, "port", range(ttl, ttl + 1))
+            yield from p.walk(e, elsewhere, range(ttl, ttl + 1))
+
+
+def _pings(e: Evidence) -> bool:
+    return e.features.get("ping") == "answered"
 
 
 def _walk_on(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -606,9 +631,10 @@ STEPS: tuple[Step, ...] = (
     Step("quad-again", 1.7, _unanswered, _quad_again),
     Step("control-again", 1.8, lambda p, e: _unanswered(p, e) and e.features.get("control") == "silent", _control),
     Step("walk-on", 1.9, _long_path, _walk_on),
-    Step("walk-again", 2.05, _unanswered, _walk_again),
+    Step("walk-pairs", 1.3, _unanswered, _walk_pairs),
+    Step("walk-pairs-again", 2.4, _unanswered, _walk_pairs),
     Step("walk-on-port", 2.3, _long_path, _walk_port),
-    Step("walk-on-again", 3.35, _long_path, _walk_again),
+    Step("walk-on-again", 3.45, _long_path, _walk_pairs),
     Step("forward", 2.1, lambda p, e: _unanswered(p, e) and e.features.get("fin") == "reset", _walk_target),
     Step("fragments-again", 2.2, lambda p, e: p.plan.patient and _unanswered(p, e), _fragments),
     # Linux routers charge an "unreachable" twice against a budget of one a second (ip_error(), then icmp_send()):
@@ -634,6 +660,6 @@ CONNECT_STEPS: tuple[Step, ...] = (
     Step("alive", 0.5, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _control_connects),
     Step("walk-control", 0.8, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_control),
     Step("walk", 1.9, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_port),
-    Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_again),
+    Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_pairs),
     Step("small-mss", 0.0, lambda p, e: e.features.get("kex") == "stalled", _small_mss),
 )

@@ -37,8 +37,9 @@ SECOND = 1_000_000_000
 AT_ONCE = 64
 # So many names are asked for at the same time.
 NAMES_AT_ONCE = 16
-# Looking for SSH elsewhere sends to six more ports: for a few targets a help, for many a port scan.
-ELSEWHERE_TARGETS = 4
+# Looking for SSH elsewhere sends to six more ports: for a few targets a help, for many a port scan. And a full path walk for
+# each of many targets would exhaust what routers are ready to tell (six errors, then one a second, for each client).
+FEW_TARGETS = 4
 
 
 def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
@@ -98,12 +99,20 @@ class Scan:
         self._watch = Watch()
         self._secret = secrets.token_bytes(16)
         self._ids: Iterator[int] = itertools.count(1)
+        self._used: dict[str, set[tuple[int, int]]] = {}
         self._waiting: deque[tuple[Target, str | None, int]] = deque()
         self._jobs: list[Job] = []
         self._verdicts: list[tuple[int, Verdict]] = []
         self._failure: str | None = None
-        few = len(options.targets) <= ELSEWHERE_TARGETS
-        self._plan = Plan(options.elsewhere and few, options.patient, options.source_port, options.identify)
+        few = len(options.targets) <= FEW_TARGETS
+        pairs = sum(len(ports_of(target, options.ports)) for target in options.targets)
+        self._plan = Plan(
+            elsewhere=options.elsewhere and few,
+            patient=options.patient,
+            sparing=pairs > FEW_TARGETS,
+            source_port=options.source_port,
+            identify=options.identify,
+        )
 
     # ------------------------------------------------------------------ the loop
 
@@ -241,7 +250,8 @@ class Scan:
         if route.outcome not in ("ok", "local"):
             self._settle(fact, complete=True)
             return
-        job = Job(fact, Prober(fact, route, self._plan, self._secret, self._ids))
+        used = self._used.setdefault(address, set())
+        job = Job(fact, Prober(fact, route, self._plan, self._secret, self._ids, used))
         self._jobs.append(job)
         self._advance(job)
 
