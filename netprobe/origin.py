@@ -114,8 +114,10 @@ def _silence(e: Evidence) -> Origin:
             return Origin(OriginKind.UNKNOWN, between=(_own_address(e), e.target.address))
         return Origin(OriginKind.UNKNOWN)
     last = s.port_last
-    # Routers that tell of no expired probe to any port may be where it is lost too: the next known place bounds it.
-    following = s.routers[min(beyond)] if (beyond := [hop for hop in s.routers if hop > last]) else e.target.address
+    # The next place is one that the port's probes are proven not to reach; without proof it is the target. Routers in
+    # between that tell of no expired probe at all may be where it is lost, too.
+    beyond = [hop for hop in s.port_dead if hop > last and hop in s.routers]
+    following = s.routers[min(beyond)] if beyond else e.target.address
     return Origin(OriginKind.UNKNOWN if last == 0 else OriginKind.PATH, between=(_router(e, last), following))
 
 

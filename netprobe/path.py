@@ -33,16 +33,17 @@ class Survey:
     """What all series together tell about the path.
 
     `routers` maps hop to address; `port_last` is the last hop whose router told of an expired probe to the port,
-    `other_last` the same for
-    the control port or ping (0: none). `port_reached` is the smallest TTL at which the port drew something else, with
-    the `port_sender` of that
-    answer; `distance` the smallest TTL at which the control port or ping drew an answer from the target.
+    `other_last` the same for the control port or ping (0: none). `port_dead`: TTLs at which the port's probe is proven
+    to have died before. `port_reached` is the smallest TTL at which the port drew something else, with the
+    `port_sender` of that answer; `distance` the smallest TTL at which the control port or ping drew an answer from the
+    target.
     """
 
     routers: dict[int, str]
     hops: tuple[Hop, ...]
     port_steps: dict[int, Step]
     port_last: int
+    port_dead: frozenset[int]
     other_last: int
     port_reached: int | None
     port_sender: str | None
@@ -82,11 +83,11 @@ def survey(attempts: Iterable[Attempt], port: int, target: str) -> Survey:
                 rtt[ttl] = step.rtt_ms
     reached = [step for _, step in sorted(port_steps.items()) if step.result == "reached"]
     distance = min((ttl for ttl, s in others.items() if s.result == "reached" and s.sender == target), default=None)
-    last = max([*routers, 0])
-    # A silent step beyond the last router says nothing about a router: it stays out of the list.
+    # A silent step beyond the last router says nothing about a router, nor does a hop that was not asked.
     hops = tuple(
         Hop(hop, routers.get(hop), rtt.get(hop), "time-exceeded" if hop in routers else "no-response")
-        for hop in range(1, last + 1)
+        for hop in range(1, max([*routers, 0]) + 1)
+        if hop in routers or hop in port_steps or hop in others
     )
     return Survey(
         routers=routers,
@@ -95,10 +96,34 @@ def survey(attempts: Iterable[Attempt], port: int, target: str) -> Survey:
         port_last=max(
             (ttl for ttl, s in port_steps.items() if s.result == "expired" and s.sender != target), default=0
         ),
+        port_dead=_dead(series[True], series[False]),
         other_last=max((ttl for ttl, s in others.items() if s.result == "expired"), default=0),
         port_reached=reached[0].ttl if reached else None,
         port_sender=reached[0].sender if reached else None,
         distance=distance,
+    )
+
+
+# Probes this close to each other meet a router's limit of errors in the same state.
+PAIR_NS = 100_000_000
+
+
+def _dead(port: dict[int, list[Attempt]], others: dict[int, list[Attempt]]) -> frozenset[int]:
+    """The TTLs at which the port's probe is proven not to have got there: unanswered, while a probe to elsewhere sent
+    right after it was told to have expired. A limit on errors only ever gains room with time (RFC 1812 4.3.2.8), so it
+    would have spared the first."""
+    return frozenset(
+        ttl
+        for ttl, tries in port.items()
+        if not any(a.answered_ns for a in tries)
+        and any(
+            o.icmp is not None
+            and o.icmp.meaning.kind is IcmpKind.EXPIRED
+            and o.first.frame > a.first.frame
+            and o.first.time_ns - a.first.time_ns <= PAIR_NS
+            for a in tries
+            for o in others.get(ttl, ())
+        )
     )
 
 

@@ -471,7 +471,7 @@ def _last_router(e: Evidence) -> int:
 
 
 def _walk_port(p: Prober, e: Evidence) -> Iterator[Command]:
-    """Does the SYN get to the last router? Among many targets one probe each has to do, for routers hold errors back."""
+    """Does the SYN get to the last router? Among many targets one probe each has to do: routers hold errors back."""
     last = _last_router(e)
     yield from p.walk(e, "port", range(last if p.plan.sparing and e.distance is not None else 1, last + 1))
 

@@ -37,7 +37,7 @@ SECOND = 1_000_000_000
 AT_ONCE = 64
 # So many names are asked for at the same time.
 NAMES_AT_ONCE = 16
-# Looking for SSH elsewhere sends to six more ports: for a few targets a help, for many a port scan. And a full path walk for
+# Looking for SSH elsewhere sends to six more ports: for a few targets a help, for many a port scan. And a full walk for
 # each of many targets would exhaust what routers are ready to tell (six errors, then one a second, for each client).
 FEW_TARGETS = 4
 

@@ -11,7 +11,7 @@ from tests.lab.scenarios import SCENARIOS
 from tests.lab.score import Result, run
 from tests.lab.topology import Lab, available
 
-pytestmark = [pytest.mark.lab, pytest.mark.skipif(available() is not None, reason=f"no lab: {available()}")]
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(bool(available()), reason=f"no lab: {available()}")]
 
 CASES = [(scenario.name, family) for scenario in SCENARIOS for family in scenario.families]
 

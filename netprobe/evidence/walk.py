@@ -82,11 +82,11 @@ def judge_walk(e: Evidence) -> None:
     elif answer == "reset" and 0 < _reset_hop(e) < s.port_last:
         e.features["rst_walk"] = "beyond"
     if answer in ("silent", "pending"):
-        if s.port_last == 0 and s.other_last == 0:
+        if any(ttl > s.port_last for ttl in s.port_dead):
+            e.features["dies"] = "before-last-router"
+        elif s.port_last == 0 and s.other_last == 0:
             e.features["dies"] = "here"
-        elif s.other_last > s.port_last:
-            beyond = s.port_steps.get(s.port_last + 1)
-            if beyond is not None and beyond.result == "silent" and beyond.tries >= 2:
-                e.features["dies"] = "before-last-router"
-        else:
+        elif s.port_last >= max(s.other_last, 1) or s.port_last + 1 == e.distance:
             e.features["dies"] = "after-last-router"
+        else:
+            e.features["dies"] = "unclear"
