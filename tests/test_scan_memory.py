@@ -315,6 +315,18 @@ def test_many_ports_at_once() -> None:
     assert all(run.syns_that_can_arrive(port) <= 5 for port in ports[:4])
 
 
+@pytest.mark.parametrize("attempt", range(5))
+def test_no_two_probes_of_a_scan_share_a_four_tuple(attempt: int) -> None:
+    """Else one target's probe would be taken for another's: a wrong distance, a wrong control."""
+    network = Network()
+    options = ScanOptions(targets=(Target(network.address, network.address),), ports=tuple(range(1000, 1050)))
+    run = scan(network, options)
+    used = [(p.client.port, p.server.port, p.seq if p.shape is Shape.ECHO else 0) for p in run.probes]
+    assert len(used) == len(set(used))
+    assert {v.rule for v in run.report.verdicts} == {"NP110"}
+    assert {v.origin.hop for v in run.report.verdicts} == {3}
+
+
 def test_interrupt_gives_what_is_known() -> None:
     network = Network(ports={22: silent})
 
