@@ -106,6 +106,7 @@ class Prober:
         self._start_ns = 0
         self._said: dict[int, int] = {}
         self._hung: set[int] = set()
+        self._own: set[int] = set()  # other ports of this address have probers, and connections, of their own
         self._walked: dict[tuple[str, int], list[int]] = {}
         self._marked: Probe | None = None
         digest = hashlib.blake2s(f"{target.address} {target.port} control".encode(), key=secret, digest_size=4).digest()
@@ -163,7 +164,7 @@ class Prober:
         """Close what is open; take our own half-open entry away (RFC 9293 3.10.7.4: a reset with the expected
         number)."""
         for connection in e.connections:
-            if connection not in self._hung:
+            if connection in self._own - self._hung:
                 self._hung.add(connection)
                 yield Hang(connection)
         if e.features.get("half_open") == "acknowledged" and self._marked is not None:
@@ -196,9 +197,9 @@ class Prober:
         """An ordinary connection."""
         first = port is None and ttl is None and mss is None
         to = Endpoint(self._address, self.target.port if port is None else port)
-        return Connect(
-            next(self._ids), to, patience_s, ttl=ttl, mss=mss, source_port=self.plan.source_port if first else None
-        )
+        one = next(self._ids)
+        self._own.add(one)
+        return Connect(one, to, patience_s, ttl=ttl, mss=mss, source_port=self.plan.source_port if first else None)
 
     def walk(self, e: Evidence, series: str, ttls: range) -> Iterator[Command]:
         """Probes of one series (port, control, ping) with these TTLs; each at most three times, a second apart."""
@@ -219,7 +220,7 @@ class Prober:
     def _talk(self, e: Evidence, waits: list[int]) -> Iterator[Command]:
         """Say our identification, listen to the key exchange's beginning, hang up."""
         for connection, events in e.connections.items():
-            if connection in self._hung:
+            if connection not in self._own - self._hung:
                 continue
             talk = _talk_of(e, events[0].client, events[0].server.port)
             main = events[0].server.port == self.target.port and events[0].mss is None

@@ -90,6 +90,12 @@ SITUATIONS: dict[str, str] = {
         0.0 fact failed EPERM
         expect NP017 local-firewall likely local
     """,
+    "own_address_and_nothing_on_loopback": """
+        0.0 fact route local
+        0.0 fact started port 40000
+        until 3
+        expect NP035 local-firewall likely local
+    """,
     "own_filter_drops_what_comes_in": """
         0.0 fact started port 40000
         0.0 > S [mss]
@@ -682,6 +688,18 @@ SITUATIONS: dict[str, str] = {
         0.05 < RA port 61001 ttl 60 win 0
         0.05 < reply id 9 ttl 60
         expect NP122 reset-by-host-firewall likely
+    """,
+    "last_router_resets_everything": f"""
+        {REFUSED}
+        0.02 < RA ttl 63 tos 0 win 0
+        0.05 < RA port 61001 ttl 63 win 0
+        0.80 > S port 61010 ttl 1 [mss]
+        0.80 > S port 61011 ttl 2 [mss]
+        0.80 > S port 61012 ttl 3 [mss]
+        0.81 < icmp 11/0 port 61010 from 198.51.100.1
+        0.81 < icmp 11/0 port 61011 from 198.51.100.2
+        0.82 < RA port 61012 ttl 63 win 0
+        expect NP138 reset-on-path likely path
     """,
     "netfilter_and_nothing_to_compare": f"""
         {REFUSED}

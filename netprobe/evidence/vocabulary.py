@@ -90,6 +90,7 @@ FEATURES: dict[str, dict[str, str]] = {
     "rst_walk": {
         "before-target": "the RST comes back at a TTL at which a probe elsewhere is still on a router",
         "beyond": "a SYN to the port is still on its way where the RST's TTL places its maker",
+        "last-router": "the RST's TTL places its maker at the last router before the hop at which the RST is drawn",
     },
     "ways": {"differ": "the TTL of the host's answers suggests another distance than the walk proves"},
     "rst_traits": {"netfilter": "IP ID 0, DF, no window: as netfilter and Linux make it", "other": "otherwise"},

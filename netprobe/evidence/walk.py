@@ -81,6 +81,8 @@ def judge_walk(e: Evidence) -> None:
         e.features["rst_walk"] = "before-target"
     elif answer == "reset" and 0 < _reset_hop(e) < s.port_last:
         e.features["rst_walk"] = "beyond"
+    elif answer == "reset" and s.port_reached is not None and 0 < _reset_hop(e) == s.port_last == s.port_reached - 1:
+        e.features["rst_walk"] = "last-router"
     if answer in ("silent", "pending"):
         if any(ttl > s.port_last for ttl in s.port_dead):
             e.features["dies"] = "before-last-router"

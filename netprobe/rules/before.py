@@ -312,6 +312,22 @@ RULES = (
         reference="L2",
     ),
     Rule(
+        "NP035",
+        "own_syn=absent route=local",
+        State.FILTERED,
+        "local-drop",
+        "local-firewall",
+        Certainty.LIKELY,
+        Place.LOCAL,
+        (
+            "connect() to this machine's own address waits, but no SYN was seen on any interface, loopback included",
+            "{wire_says}",
+        ),
+        (Rival("no-local-route", "the loopback interface may be down", "`ip link show lo`: it must be UP"),),
+        ("`ip link set lo up`, if it is down", *FIREWALL_LOOK),
+        "L3",
+    ),
+    Rule(
         "NP032",
         "own_syn=absent",
         State.FILTERED,

@@ -485,6 +485,28 @@ RULES = (
         "T2",
     ),
     Rule(
+        "NP138",
+        "answer=reset rst_tos=zero md5=answered rst_traits=netfilter rst_ttl=- rst_walk=last-router",
+        State.CLOSED,
+        "reset",
+        "reset-on-path",
+        Certainty.LIKELY,
+        Place.RESET,
+        (
+            "the reset has DSCP 0 though our SYN had 0x48, a SYN with an MD5 option is answered too, IP ID 0: as netfilter writes it",
+            "its TTL {rst_ttl} is that of the last router ({where}), which the walk met one hop before the reset is drawn",
+        ),
+        (
+            Rival(
+                "reset-by-host-firewall",
+                "the way back may be one hop shorter than the way there",
+                "an answer that only the host can give (ping, an open port) to compare TTLs with",
+            ),
+        ),
+        ("a firewall {where} resets this port: its owner must allow {address} port {port}",),
+        "T4",
+    ),
+    Rule(
         "NP123",
         "answer=reset rst_tos=zero md5=answered rst_traits=netfilter",
         State.CLOSED,
