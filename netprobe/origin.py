@@ -41,7 +41,9 @@ def distance(e: Evidence) -> int | None:
             continue
         packet = a.synack or a.rst or a.challenge or (a.odd if e.features.get("answer") == "odd" else None)
         if packet is not None and packet.ttl > 0:
-            return hops_away(packet.ttl)
+            hop = hops_away(packet.ttl)
+            # Behind a gateway nobody is one hop away: the way back is shorter, and the distance not known.
+            return hop if hop > 1 or e.route is None or e.route.gateway is None else None
         if a.icmp is not None and a.icmp.ttl is not None and a.icmp.sender == e.target.address:
             return hops_away(a.icmp.ttl)
     if e.route is not None and e.route.outcome == "ok" and e.route.gateway is None:
