@@ -197,3 +197,14 @@ def test_neighbour_that_answers_late_is_none_that_is_silent() -> None:
     assert features(text)["neighbor"] == "silent"
     assert "neighbor" not in features(text + "0.1 fact neighbour 192.0.2.9 reachable")
     assert "neighbor" not in features(text + "0.1 > S [mss]")
+
+
+def test_forged_bare_ack_beside_the_real_answer_is_no_challenge() -> None:
+    text = """
+        0.000 > S [mss]
+        0.001 < A ack 4242
+        0.020 < RA ttl 60 win 0
+        until 3
+    """
+    features = ladder(text).evidence().features
+    assert features["answer"] == "reset"

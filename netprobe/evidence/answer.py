@@ -14,7 +14,7 @@ SILENCE_NS = 4_200_000_000
 
 def result_of(e: Evidence, a: Attempt, patience_ns: int) -> str:
     """What came back to one SYN."""
-    if a.challenge is not None:
+    if a.challenge is not None and not _answered_too(a):
         return "challenge"
     if a.synack is not None and not _contradicted(a):
         return "syn-ack"
@@ -32,6 +32,15 @@ def _unanswered(e: Evidence, a: Attempt, patience_ns: int) -> str:
         return "silent"
     e.waits_until(a.first.last_ns + patience_ns)
     return "pending"
+
+
+def _answered_too(a: Attempt) -> bool:
+    """The SYN itself was answered beside the ACK, which then was no challenge: anybody can send one.
+
+    A SYN-ACK after a second answers the repeated SYN, when our reset has taken the old connection away (RFC 5961 4).
+    """
+    packet = a.synack or a.rst
+    return packet is not None and packet.time_ns - a.first.time_ns < SPACED_NS // 2
 
 
 def _contradicted(a: Attempt) -> bool:
