@@ -459,8 +459,9 @@ def _length(e: Evidence, far: int) -> int:
 
 def _walk_target(p: Prober, e: Evidence) -> Iterator[Command]:
     """A SYN that expires at the target: a host keeps it, a forwarder tells of the expiry."""
-    if e.distance is not None:
-        yield from p.walk(e, "port", range(e.distance, e.distance + 1))
+    hop = e.pinged if e.features.get("rst_ttl") == "farther" and e.pinged is not None else e.distance
+    if hop is not None:
+        yield from p.walk(e, "port", range(hop, hop + 1))
 
 
 def _last_router(e: Evidence) -> int:

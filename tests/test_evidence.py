@@ -208,3 +208,19 @@ def test_forged_bare_ack_beside_the_real_answer_is_no_challenge() -> None:
     """
     features = ladder(text).evidence().features
     assert features["answer"] == "reset"
+
+
+def test_ping_closer_than_the_stack_that_resets_every_port_is_a_forward() -> None:
+    text = """
+        0.00 > S tos 0x48 [mss]
+        0.02 < RA ttl 62 tos 0x48 win 0
+        0.03 > S port 61000 to 35000 tos 0x48 [mss]
+        0.05 < RA port 61000 to 35000 ttl 62 tos 0x48 win 0
+        0.03 > echo id 9
+        0.05 < reply id 9 ttl 64
+        0.03 > S port 61001 tos 0x48 [md5,mss]
+        0.03 > S port 61002 to 35000 tos 0x48 [md5,mss]
+        until 3
+    """
+    verdict = ladder(text).verdict()
+    assert (verdict.cause, verdict.certainty) == ("forward-without-backend", "likely")

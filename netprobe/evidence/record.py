@@ -67,6 +67,7 @@ class Evidence:
     dropped: int = 0
     unreached: tuple[int, ...] = ()
     reassembles: bool = False
+    pinged: int | None = None
 
     def waits_until(self, time_ns: int) -> None:
         """Something pending settles then."""

@@ -107,6 +107,11 @@ def _reset_distance(e: Evidence, control_resets: list[Attempt]) -> None:
     if not resets or not trusted:
         return
     ttl = resets[0].ttl
+    e.pinged = max((hops_away(a.reply.ttl) for a in e.pings if a.reply is not None and a.reply.ttl > 0), default=None)
+    if e.pinged is not None and hops_away(ttl) > e.pinged:
+        # Whoever answers ping is closer than the stack that resets, on this port and perhaps on every other.
+        e.features["rst_ttl"] = "farther"
+        return
     if ttl in trusted:
         e.features["rst_ttl"] = "same"
         return
