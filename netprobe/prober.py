@@ -617,6 +617,7 @@ STEPS: tuple[Step, ...] = (
     Step("forward-reset", 0.0, lambda p, e: e.features.get("rst_ttl") == "farther", _walk_target),
     Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
     Step("walk-sender-again", 1.2, _sender_unplaced, _walk_sender),
+    Step("walk-sender-late", 3.4, _sender_unplaced, _walk_sender),
     Step("twin", 1.1, _mixed, _twin),
     Step("repeat", 0.35, _unanswered, _marked_syn),
     Step("alive", 0.35, _unanswered, _control),
