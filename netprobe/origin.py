@@ -120,8 +120,8 @@ def _silence(e: Evidence) -> Origin:
     # between that tell of no expired probe at all may be where it is lost, too.
     beyond = [hop for hop in s.port_dead if hop > last and hop in s.routers]
     following = s.routers[min(beyond)] if beyond else e.target.address
-    if e.features.get("dies") == "here":
-        following = None  # nobody on the way was heard of: whoever comes next is not known
+    if e.features.get("dies") == "here" and e.features.get("host") == "silent":
+        following = None  # nobody was heard of, on the way or at its end: whoever comes next is not known
     return Origin(OriginKind.UNKNOWN if last == 0 else OriginKind.PATH, between=(_router(e, last), following))
 
 
