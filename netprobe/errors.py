@@ -38,9 +38,3 @@ class CaptureWriteError(NetprobeError):
     """Saving the capture failed (a full disk, mostly). The scan goes on without it."""
 
     exit_code = 3
-
-
-class DamagedInput(NetprobeError):  # noqa: N818 (says what it is)
-    """A capture is damaged; what stands before the damage was read."""
-
-    exit_code = 4

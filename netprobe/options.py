@@ -44,4 +44,3 @@ class AnalyzeOptions:
 
     files: tuple[Path, ...]
     servers: tuple[str, ...] = ()
-    display_filter: str | None = None

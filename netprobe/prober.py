@@ -276,10 +276,6 @@ def _talk_of(e: Evidence, client: Endpoint | None, port: int) -> Conversation | 
 # --------------------------------------------------------------------------- conditions
 
 
-def _is(feature: str, *words: str) -> Callable[[Evidence], bool]:
-    return lambda e: e.features.get(feature) in words
-
-
 def _unanswered(p: Prober, e: Evidence) -> bool:
     """The SYN left, and nothing has come back so far."""
     return (
@@ -288,6 +284,11 @@ def _unanswered(p: Prober, e: Evidence) -> bool:
         and e.features.get("own_syn") == "seen"
         and "neighbor" not in e.features
     )
+
+
+def _still_waiting(p: Prober, e: Evidence) -> bool:
+    """Without packets: the connection has neither been made nor refused."""
+    return e.features.get("answer") == "pending" and e.answer is None
 
 
 def _refused(p: Prober, e: Evidence) -> bool:
@@ -399,16 +400,21 @@ def _elsewhere_talk(p: Prober, e: Evidence) -> Iterator[Command]:
             yield p.connect(port, patience_s=2.0)
 
 
+def _reference(e: Evidence) -> str:
+    """The series of probes that the host itself is known to answer."""
+    return "control" if e.features.get("control") == "reset" else "ping"
+
+
 def _distance(p: Prober, e: Evidence) -> Iterator[Command]:
     """Prove the distance that the TTL of the host's answers suggests: reached with it, not with one less."""
     hops = e.distance or 1
-    series = "control" if e.features.get("control") == "reset" else "ping"
+    series = _reference(e)
     plain = p.plan.sparing and e.features.get("rst_tos", "echo") == "echo"
     yield from p.walk(e, series, range(hops if plain else max(1, hops - 1), hops + 1))
 
 
 def _distance_again(p: Prober, e: Evidence) -> Iterator[Command]:
-    series = "control" if e.features.get("control") == "reset" else "ping"
+    series = _reference(e)
     last = e.survey.other_last if e.survey is not None else 0
     far = max(2 * (e.distance or 1) + 4, last + 8)
     if e.survey is not None and e.survey.distance is not None:
@@ -660,9 +666,9 @@ CONNECT_STEPS: tuple[Step, ...] = (
     Step("connect", 0.0, lambda p, e: True, _first_connect),
     Step("control", 0.0, _refused, _control_connects),
     Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
-    Step("alive", 0.5, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _control_connects),
-    Step("walk-control", 0.8, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_control),
-    Step("walk", 1.9, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_port),
-    Step("walk-again", 3.1, lambda p, e: e.features.get("answer") == "pending" and e.answer is None, _walk_pairs),
+    Step("alive", 0.5, _still_waiting, _control_connects),
+    Step("walk-control", 0.8, _still_waiting, _walk_control),
+    Step("walk", 1.9, _still_waiting, _walk_port),
+    Step("walk-again", 3.1, _still_waiting, _walk_pairs),
     Step("small-mss", 0.0, lambda p, e: e.features.get("kex") == "stalled", _small_mss),
 )

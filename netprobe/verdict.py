@@ -9,9 +9,6 @@ from netprobe.evidence import Evidence
 from netprobe.model import Alternative, Citation, Endpoint, Hop, Service, Verdict
 from netprobe.rules import Rule, decide
 
-# nmap's reason words for what answered (portreasons.cc).
-REASONS = {"reset": "reset", "syn-ack": "syn-ack", "silent": "no-response"}
-
 
 def diagnose(e: Evidence) -> Verdict:
     """The verdict for one target. Pure: equal evidence gives an equal verdict, word for word."""

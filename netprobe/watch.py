@@ -84,7 +84,7 @@ class Watch:
     def attempts(self) -> list[Attempt]:
         """Every TCP connection attempt so far (SYNs that were meant to arrive), in order of its first packet."""
         rows = self._tracker.rows
-        tried = [attempt(row) for row in rows[rows[:, columns.KIND] == columns.K_TCP].tolist()]
+        tried = [self._attempt(row) for row in np.flatnonzero(rows[:, columns.KIND] == columns.K_TCP).tolist()]
         return [a for a in tried if a.form in (Form.SYN, Form.BARE_SYN) and not a.limited]
 
     def _attempts(self, target: TargetFact, only: Attempt | None) -> list[Attempt]:

@@ -65,7 +65,6 @@ class Evidence:
     rtt_ns: int | None = None
     distance: int | None = None
     dropped: int = 0
-    unreached: tuple[int, ...] = ()
     reassembles: bool = False
     pinged: int | None = None
 

@@ -32,7 +32,6 @@ def judge_controls(e: Evidence) -> None:
     opened = sorted({a.server.port for a, r in results if r == "syn-ack"})
     from_target = [a for a, r in results if r == "icmp" and a.icmp is not None and a.icmp.sender == address]
     e.open_ports = tuple(opened)
-    e.unreached = tuple(sorted({a.server.port for a, r in results if r == "silent"}))
     chosen = resets[:1] or [a for a, r in results if r == "syn-ack"][:1] or from_target[:1]
     if chosen:
         a = chosen[0]

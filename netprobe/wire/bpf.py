@@ -122,9 +122,3 @@ def attach(sock: socket.socket, filter_program: bytes) -> None:
     buffer = ctypes.create_string_buffer(filter_program, len(filter_program))
     head = struct.pack("HP", len(filter_program) // 8, ctypes.addressof(buffer))
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, head)
-
-
-def describe(addresses: Collection[str]) -> str:
-    """The filter in words, for the file's interface description."""
-    which = " or ".join(f"host {a}" for a in sorted(addresses)) if len(addresses) <= MOST_ADDRESSES else "any host"
-    return f"arp or icmp or icmp6 or (tcp and ({which}))"

@@ -33,11 +33,6 @@ _FLAGS = {
 }
 
 
-def preload() -> None:
-    """Import scapy now, while there is time."""
-    _scapy()
-
-
 def build(probe: Probe, mtu: int = 1500) -> bytes:
     """The IP packet of a probe, checksums included. The family is that of its addresses; a zone (`%eth0`) is
     ignored. `mtu` is the interface's: a SYN announces the segment size that goes with it."""

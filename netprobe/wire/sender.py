@@ -74,7 +74,6 @@ class Sender:
         self._again_ns: int | None = None
         self._waiting: dict[Hop, list[Probe]] = {}
         self._blocked: list[BlockedFact] = []
-        self._sockets: list[socket.socket] = []
         self._link = link
         with contextlib.ExitStack() as opened:
             self._raw4 = opened.enter_context(self._open(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))

@@ -212,12 +212,3 @@ def summary(results: list[Result]) -> str:
     right = sum(not r.faults for r in results)
     wrong = sum(r.wrong_and_certain for r in results)
     return f"{right} of {len(results)} right, {wrong} wrong and certain"
-
-
-def save(results: list[Result], path: Path) -> None:
-    """All verdicts, for a closer look."""
-    path.write_text(
-        json.dumps(
-            {r.name: {"faults": r.faults, "seconds": r.seconds, "verdict": r.verdict} for r in results}, indent=1
-        )
-    )
