@@ -257,7 +257,7 @@ class Scan:
 
     def _advance(self, job: Job) -> None:
         """Let a target's prober look at what is known, and do what it asks for."""
-        e = self._watch.evidence(job.fact, self._wire.now_ns())
+        e = self._watch.evidence(job.fact, self._wire.heard_ns)
         for command in job.prober.advance(e):
             self._wire.perform(command)
         if job.prober.done:
@@ -274,7 +274,13 @@ class Scan:
 
     def _settle(self, fact: TargetFact, complete: bool) -> None:
         settled = self._announce(
-            SettledFact(target=fact.target, address=fact.address, port=fact.port, complete=complete)
+            SettledFact(
+                time_ns=self._wire.heard_ns,
+                target=fact.target,
+                address=fact.address,
+                port=fact.port,
+                complete=complete,
+            )
         )
         e = self._watch.evidence(fact, settled.time_ns)
         verdict = diagnose(e)

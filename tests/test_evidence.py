@@ -183,11 +183,11 @@ def test_reset_right_after_our_ack_or_later() -> None:
 # --------------------------------------------------------------------------- this machine
 
 
-def test_own_syn_is_missed_only_after_a_second_and_without_drops() -> None:
+def test_own_syn_is_missed_only_after_two_and_without_drops() -> None:
     started = "0 fact started port 40000\n"
-    assert "own_syn" not in features(started + "until 0.9")
-    assert features(started + "until 1.1")["own_syn"] == "absent"
-    assert features(started + "0.5 > S [mss]\nuntil 1.1")["own_syn"] == "seen"
+    assert "own_syn" not in features(started + "until 1.2")
+    assert features(started + "until 1.4")["own_syn"] == "absent"
+    assert features(started + "0.5 > S [mss]\nuntil 1.4")["own_syn"] == "seen"
     assert "own_syn" not in features(started + "0.1 fact drops 1\nuntil 5")
     assert "own_syn" not in features("target kernel\n" + started + "until 5")
 

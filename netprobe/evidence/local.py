@@ -65,6 +65,9 @@ def _on_the_way(e: Evidence, fact: LinkFact | NeighborFact) -> None:
             e.features.pop("neighbor", None)
 
 
+# The kernel repeats its SYN after a second (RFC 6298 2.1): when neither of two was captured, it was no accident.
+OWN_SYN_NS = 1_300_000_000
+
 ERRORS = {
     "ECONNREFUSED": "refused",
     "ECONNRESET": "reset",
@@ -133,11 +136,11 @@ def _on_the_wire(e: Evidence, start: ConnectionFact, events: Sequence[Connection
     asking = e.features.get("connect") not in ("refused", "reset") and any(
         a.form is Form.NEIGHBOR and a.reply is None and a.outgoing is not False for a in e.attempts
     )
-    # A SYN leaves at once unless the neighbour must be asked first; with either in the capture one second is ample.
-    if (ended or e.now_ns - start.time_ns >= SECOND) and not asking and not e.dropped:
+    # A SYN leaves at once unless the neighbour must be asked first.
+    if (ended or e.now_ns - start.time_ns >= OWN_SYN_NS) and not asking and not e.dropped:
         e.features["own_syn"] = "absent"
         e.cite("own_syn", start.number, start.time_ns, f"connect() from port {start.client.port}: no SYN was captured")
     elif not ended and asking:
         e.waits_until(min(e.now_ns + SECOND // 4, start.time_ns + 5 * SECOND))
     elif not ended:
-        e.waits_until(start.time_ns + SECOND)
+        e.waits_until(start.time_ns + OWN_SYN_NS)

@@ -313,7 +313,7 @@ RULES = (
     ),
     Rule(
         "NP035",
-        "own_syn=absent route=local",
+        "own_syn=absent route=local connect=!open",
         State.FILTERED,
         "local-drop",
         "local-firewall",
@@ -329,14 +329,14 @@ RULES = (
     ),
     Rule(
         "NP032",
-        "own_syn=absent",
+        "own_syn=absent connect=!open",
         State.FILTERED,
         "local-drop",
         "local-firewall",
         Certainty.CERTAIN,
         Place.LOCAL,
         (
-            "connect() waits, but no SYN left this machine on any interface in a second and more: a rule of its own drops it",
+            "connect() waits, but no SYN left this machine on any interface in 1.3 seconds, time for two: a rule of its own drops it",
             "{wire_says}",
         ),
         remedy=FIREWALL_LOOK,

@@ -36,6 +36,11 @@ class Wire(Protocol):
     def dropped(self) -> int:
         """Packets that the capture lost so far."""
 
+    @property
+    def heard_ns(self) -> int:
+        """All that happened up to this time has been returned by `receive`: what isn't known by now did not happen.
+        Behind `now_ns` by as long as this process was kept waiting since."""
+
     def now_ns(self) -> int:
         """Nanoseconds since the epoch; never runs backwards."""
 

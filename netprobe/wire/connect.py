@@ -62,6 +62,7 @@ class ConnectWire:
         self._woken = False
         self._closed = False
         self.dropped = 0
+        self.heard_ns = self.now_ns()
 
     # ------------------------------------------------------------------ asking
 
@@ -120,7 +121,10 @@ class ConnectWire:
         self._recorder.check()
         while True:
             self._work(self.now_ns())
+            asked_ns = self.now_ns()
             found = self._recorder.batch(self._gather())
+            # Whoever was kept off the processor must not take packets that wait unread for packets that never came.
+            self.heard_ns = asked_ns if self._drained or not found else found[-1].time_ns
             now_ns = self.now_ns()
             if found or now_ns >= deadline_ns or self._woken:
                 self._woken = False
@@ -169,6 +173,11 @@ class ConnectWire:
         """What happened since the last call, without numbers."""
         facts: list[Fact] = [*self._connector.facts(), *self._neighborhood.facts()]
         return facts
+
+    @property
+    def _drained(self) -> bool:
+        """Whether the last `_gather` left nothing behind."""
+        return True
 
     def _due_ns(self) -> tuple[int | None, ...]:
         return (self._connector.due_ns(),)

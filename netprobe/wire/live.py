@@ -83,6 +83,10 @@ class LiveWire(ConnectWire):
             found.append(DropFact(time_ns=self.now_ns(), count=dropped))
         return found
 
+    @property
+    def _drained(self) -> bool:
+        return self._tap.drained
+
     def _due_ns(self) -> tuple[int | None, ...]:
         return (*super()._due_ns(), self._sender.due_ns())
 

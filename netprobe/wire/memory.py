@@ -70,6 +70,11 @@ class MemoryWire:
         """The scripted time."""
         return self._now_ns
 
+    @property
+    def heard_ns(self) -> int:
+        """The scripted time: nothing waits unread."""
+        return self._now_ns
+
     def resolve(self, name: str, families: tuple[int, ...]) -> ResolvedFact:
         """What the script says of a name; an address is its own answer, an unknown name isn't found."""
         if name in self._names:

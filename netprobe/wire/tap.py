@@ -48,6 +48,7 @@ class Tap:
         )
         self.dropped = 0
         self.proven = False
+        self.drained = True  # whether `frames` came to the end of what waits
         try:
             self._open()
         except BaseException:
@@ -129,10 +130,12 @@ class Tap:
         """What arrived since the last call; without numbers yet."""
         found: list[Frame] = []
         view = memoryview(self._buffer)
+        self.drained = False
         for _ in range(_MOST_AT_ONCE):
             try:
                 length, ancillary, _, source = self._socket.recvmsg_into([view], 64, socket.MSG_TRUNC)
             except BlockingIOError:
+                self.drained = True
                 break
             except OSError:  # ENETDOWN: told once when an interface goes; the socket lives on
                 continue
