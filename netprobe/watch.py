@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from netprobe.attempts import Attempt, Form, address, attempt, from_connection, words
 from netprobe.evidence import IMPOSSIBLE, Evidence, collect
 from netprobe.model import ConnectionFact, DropFact, Endpoint, Fact, Frame, Mode, Record, RouteFact, TargetFact
@@ -28,6 +25,8 @@ class Watch:
         self._facts: list[Fact] = []
         self._frames: dict[int, Frame] = {}
         self._known: dict[int, Attempt] = {}  # rows as records, until a packet touches them
+        self._by_server: dict[tuple[int, ...], list[int]] = {}  # address words -> rows, in order
+        self._indexed = 0
         self._decoded = [0] * columns.DECODED
         self.last_ns = 0
 
@@ -64,10 +63,14 @@ class Watch:
                     everyone = True
         for row in set(self._tracker.receive(frames)) - {-1}:
             self._known.pop(row, None)
-            r = self._tracker.rows[row]
+            r = self._tracker.table[row]
             if r[columns.KIND] == columns.K_NEIGHBOR:
                 everyone = True
-            about.add(address(r[columns.SERVER : columns.SERVER + 4].tolist(), int(r[columns.VERSION])))
+            about.add(address(r[columns.SERVER : columns.SERVER + 4], r[columns.VERSION]))
+        for row in range(self._indexed, self._tracker.count(columns.N_ROWS)):
+            server = tuple(self._tracker.table[row][columns.SERVER : columns.SERVER + 4])
+            self._by_server.setdefault(server, []).append(row)
+        self._indexed = self._tracker.count(columns.N_ROWS)
         if everyone or about & IMPOSSIBLE_SET or any(one.startswith("fe80:") for one in about):
             return None  # no packet carries the zone of a link-local address: any of its targets may be meant
         return about
@@ -83,8 +86,9 @@ class Watch:
 
     def attempts(self) -> list[Attempt]:
         """Every TCP connection attempt so far (SYNs that were meant to arrive), in order of its first packet."""
-        rows = self._tracker.rows
-        tried = [self._attempt(row) for row in np.flatnonzero(rows[:, columns.KIND] == columns.K_TCP).tolist()]
+        tried = [
+            self._attempt(row) for row, r in enumerate(self._tracker.rows) if r[columns.KIND] == columns.K_TCP
+        ]
         return [a for a in tried if a.form in (Form.SYN, Form.BARE_SYN) and not a.limited]
 
     def _attempts(self, target: TargetFact, only: Attempt | None) -> list[Attempt]:
@@ -95,23 +99,31 @@ class Watch:
                 if isinstance(fact, ConnectionFact) and fact.server.address == target.address:
                     by_id.setdefault(fact.id, []).append(fact)
             return [from_connection(events) for events in by_id.values()]
-        rows = self._tracker.rows
+        table = self._tracker.table
         next_hop = next(
             (f.gateway for f in self._facts if isinstance(f, RouteFact) and f.address == target.address), None
         )
         version = 6 if ":" in target.address else 4
-        wanted = _towards(rows, target.address) & (rows[:, columns.KIND] != columns.K_NEIGHBOR)
-        wanted |= _towards(rows, next_hop or target.address) & (rows[:, columns.KIND] == columns.K_NEIGHBOR)
+        wanted = [row for row in self._towards(target.address) if table[row][columns.KIND] != columns.K_NEIGHBOR]
+        wanted += [
+            row
+            for row in self._towards(next_hop or target.address)
+            if table[row][columns.KIND] == columns.K_NEIGHBOR
+        ]
         for impossible in IMPOSSIBLE[version]:
-            wanted |= _towards(rows, impossible) & (rows[:, columns.SPORT] == target.port)
+            wanted += [row for row in self._towards(impossible) if table[row][columns.SPORT] == target.port]
         if only is not None:
-            wanted &= ~_likes(rows, only)
-        return [self._attempt(row) for row in np.flatnonzero(wanted).tolist()]
+            wanted = [row for row in wanted if not _likes(table[row], only)]
+        return [self._attempt(row) for row in sorted(set(wanted))]
+
+    def _towards(self, server: str) -> list[int]:
+        """The rows with this server address."""
+        return self._by_server.get(words(server), [])
 
     def _attempt(self, row: int) -> Attempt:
         found = self._known.get(row)
         if found is None:
-            found = self._known[row] = attempt(self._tracker.rows[row].tolist())
+            found = self._known[row] = attempt(self._tracker.table[row])
         return found
 
     def _payload(self, number: int) -> tuple[int, bytes]:
@@ -130,21 +142,15 @@ def _zoned(a: Attempt, target: str) -> Attempt:
     return a
 
 
-def _towards(rows: NDArray[np.int64], server: str) -> NDArray[np.bool_]:
-    """Which rows have this server address."""
-    wanted: Sequence[int] = words(server)
-    found: NDArray[np.bool_] = (rows[:, columns.SERVER : columns.SERVER + 4] == np.array(wanted, dtype=np.int64)).all(
-        axis=1
+def _likes(r: Sequence[int], only: Attempt) -> bool:
+    """Whether a row is another attempt of the same form to the same server and port."""
+    options = r[columns.FIRST + columns.OPTIONS]
+    return (
+        r[columns.KIND] == columns.K_TCP
+        and r[columns.SPORT] == only.server.port
+        and tuple(r[columns.SERVER : columns.SERVER + 4]) == words(only.server.address)
+        and r[columns.FIRST + columns.FRAME] != only.first.frame
+        and r[columns.FIRST + columns.FLAGS] & columns.OPENING == columns.F_SYN
+        and not options & (columns.O_MD5 | columns.O_FRAGMENT)
+        and (options & columns.USUAL_OPTIONS != 0) == (only.form is Form.SYN)
     )
-    return found
-
-
-def _likes(rows: NDArray[np.int64], only: Attempt) -> NDArray[np.bool_]:
-    """Which rows are other attempts of the same form to the same server and port."""
-    options = rows[:, columns.FIRST + columns.OPTIONS]
-    like: NDArray[np.bool_] = _towards(rows, only.server.address) & (rows[:, columns.SPORT] == only.server.port)
-    like &= (rows[:, columns.KIND] == columns.K_TCP) & (rows[:, columns.FIRST + columns.FRAME] != only.first.frame)
-    like &= (rows[:, columns.FIRST + columns.FLAGS] & columns.OPENING) == columns.F_SYN
-    like &= (options & (columns.O_MD5 | columns.O_FRAGMENT)) == 0
-    like &= ((options & columns.USUAL_OPTIONS) != 0) == (only.form is Form.SYN)
-    return like

@@ -70,7 +70,7 @@ def test_no_bytes_make_the_tracker_raise(data: bytes, link: int, outgoing: bool 
     tracker = Tracker()
     tracker.receive([Frame(1, 1, link, data, len(data), outgoing)])
     assert tracker.count(columns.N_FRAMES) == 1
-    for row in tracker.rows.tolist():
+    for row in tracker.rows:
         attempt(row)
 
 

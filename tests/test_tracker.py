@@ -10,7 +10,7 @@ import pytest
 from netprobe.attempts import Attempt, Form, attempt
 from netprobe.model import Endpoint, Frame
 from netprobe.tracker import Tracker, columns
-from netprobe.tracker.loop import distance
+from netprobe.tracker.rows import distance
 from tests.ladder import Scene, ladder
 from tests.packets import LINKS, TCP, Segment, echo, framed, icmp_error, ip_packet
 
@@ -33,7 +33,7 @@ def played(scene: Scene) -> Tracker:
 
 
 def attempts(tracker: Tracker) -> list[Attempt]:
-    return [attempt(row) for row in tracker.rows.tolist()]
+    return [attempt(row) for row in tracker.rows]
 
 
 def of(text: str) -> tuple[list[Attempt], int]:
@@ -593,9 +593,9 @@ def test_growth_and_rehash_keep_every_attempt() -> None:
     for start in range(0, len(frames), 7):
         piecemeal.receive(frames[start : start + 7])
     assert touched == [n // 2 for n in range(6000)]
-    assert (whole.rows == piecemeal.rows).all()
+    assert whole.rows == piecemeal.rows
     assert whole.count(columns.N_UNSOLICITED) == 0
-    assert all(row[columns.RST + columns.TTL] == 1 + n % 200 for n, row in enumerate(whole.rows.tolist()))
+    assert all(row[columns.RST + columns.TTL] == 1 + n % 200 for n, row in enumerate(whole.rows))
 
 
 def test_rehash_keeps_the_later_of_two_attempts_on_one_four_tuple() -> None:

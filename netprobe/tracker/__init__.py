@@ -1,48 +1,127 @@
 """The tracker: frames in, a table of connection attempts out.
 
-`columns` names the table's columns, `decode` reads headers, `loop` is the one loop over frames; the class here owns
-the arrays
-that the loop works on and lets them grow.
+    columns   the table's columns, by name
+    decode    headers of one frame
+    rows      a row's life: found, opened, filled, settled, used again
+    loop      the one loop over frames
+    jit       the same functions, compiled
+
+House rules of this package:
+1. The functions that see every packet are written in the subset of Python that Numba compiles; interpreted and compiled
+   they give equal tables.
+2. A row's number means nothing; rows are ordered by the frame that opened them (BORN).
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
-from typing import cast
-
-import numpy as np
-from numpy.typing import NDArray
+from types import SimpleNamespace
+from typing import Any
 
 from netprobe.model import Frame
-from netprobe.tracker import columns
-from netprobe.tracker.loop import Rows, advance, hash_pair
+from netprobe.tracker import columns, loop, rows
+from netprobe.tracker.columns import N_CLOCK, N_FREE_ROWS, N_FREE_TALKS, N_REUSES, TALK_WIDTH, WIDTH
 
-__all__ = ["Tracker"]
+__all__ = ["INTERPRETED", "Engine", "Tracker"]
+
+Row = Sequence[int]
+
+
+class Engine:
+    """The tracker's functions and the kind of memory that suits them: Python's own, or NumPy's for compiled code."""
+
+    def __init__(self, functions: Any, *, compiled: bool) -> None:
+        self.functions = functions
+        self.compiled = compiled
+
+    def integers(self, count: int) -> MutableSequence[int]:
+        """So many zeros."""
+        if not self.compiled:
+            return [0] * count
+        import numpy as np
+
+        return np.zeros(count, dtype=np.int64)  # type: ignore[return-value]
+
+    def table(self, count: int) -> Any:
+        """So many rows of zeros."""
+        if not self.compiled:
+            return [[0] * WIDTH for _ in range(count)]
+        import numpy as np
+
+        return np.zeros((count, WIDTH), dtype=np.int64)
+
+    def octets(self, count: int) -> Any:
+        """So many bytes, all zero."""
+        if not self.compiled:
+            return bytearray(count)
+        import numpy as np
+
+        return np.zeros(count, dtype=np.uint8)
+
+    def grown(self, old: Any, more: Any) -> Any:
+        """The larger memory `more` with the contents of the smaller in its beginning."""
+        more[: len(old)] = old
+        return more
+
+
+INTERPRETED = Engine(
+    SimpleNamespace(advance=loop.advance, sweep=rows.sweep, release=rows.release, enter=rows.enter), compiled=False
+)
 
 
 class Tracker:
-    """A growing table of attempts (`rows`, int64[n, columns.WIDTH]) fed by batches of frames."""
+    """A table of attempts fed by batches of frames.
 
-    def __init__(self, capacity: int = 64) -> None:
-        self._table: NDArray[np.int64] = np.zeros((capacity, columns.WIDTH), dtype=np.int64)
-        self._slots: NDArray[np.int64] = np.zeros(4 * capacity, dtype=np.int64)
-        self._counters: list[int] = [0] * columns.COUNTERS
-        self._decoded: list[int] = [0] * columns.DECODED
+    With `reuses`, rows whose time has passed are handed out by `settled` and their place is used again, so that memory
+    follows the attempts that live at the same time; the first bytes of each connection are kept with its row. Without,
+    every row stays.
+    """
+
+    def __init__(self, *, reuses: bool = False, engine: Engine = INTERPRETED, capacity: int = 64) -> None:
+        self._engine = engine
+        self._counters = engine.integers(columns.COUNTERS)
+        self._counters[N_REUSES] = int(reuses)
+        self._decoded = engine.integers(columns.DECODED)
+        self._table: Any = engine.table(0)
+        self._slots: MutableSequence[int] = engine.integers(0)
+        self._free_rows = engine.integers(0)
+        self._settled = engine.integers(0)
+        self.talks: Any = engine.octets(0)
+        self._free_talks: MutableSequence[int] = engine.integers(1)
+        self._counters[N_FREE_TALKS] = 0 if reuses else 1
+        self._grow_rows(capacity)
 
     @property
-    def rows(self) -> NDArray[np.int64]:
-        """The attempts so far, in order of their first packet."""
-        return self._table[: self._counters[columns.N_ROWS]]
+    def reuses(self) -> bool:
+        """Whether rows are settled and used again."""
+        return bool(self._counters[N_REUSES])
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows so far, in order of their first packet. Only where all rows are kept."""
+        return self._table[: self._counters[columns.N_ROWS]]  # type: ignore[no-any-return]
+
+    @property
+    def table(self) -> Any:
+        """All places for rows, free ones included."""
+        return self._table
+
+    @property
+    def clock_ns(self) -> int:
+        """The latest time of any frame so far."""
+        return int(self._counters[N_CLOCK])
 
     def count(self, counter: int) -> int:
         """One of the N_ counters."""
-        return self._counters[counter]
+        return int(self._counters[counter])
 
     def receive(self, frames: Sequence[Frame]) -> list[int]:
-        """Take frames in, in the order given. Returns for each the row it belongs to, or -1."""
+        """Take frames in, in the order given. Returns for each the row it belongs to, or -1. Only where all rows are
+        kept."""
         if not frames:
             return []
-        self._reserve(len(frames))
+        while self._counters[N_FREE_ROWS] < len(frames):
+            self._grow_rows(2 * len(self._table))
         touched = [-1] * len(frames)
         starts: list[int] = []
         ends: list[int] = []
@@ -51,7 +130,7 @@ class Tracker:
             starts.append(at)
             at += len(frame.data)
             ends.append(at)
-        advance(
+        self.advance(
             b"".join(f.data for f in frames),
             0,
             len(frames),
@@ -61,41 +140,96 @@ class Tracker:
             [f.time_ns for f in frames],
             [f.number for f in frames],
             [-1 if f.outgoing is None else int(f.outgoing) for f in frames],
-            cast(Rows, self._table),
-            cast(MutableSequence[int], self._slots),
-            self._counters,
             touched,
-            self._decoded,
         )
         return touched
 
-    def _reserve(self, more: int) -> None:
-        """Room for `more` rows, and a hash table at most half full."""
-        used = self._counters[columns.N_ROWS]
-        need = used + more
-        if need > len(self._table):
-            grown = np.zeros((max(need, 2 * len(self._table)), columns.WIDTH), dtype=np.int64)
-            grown[:used] = self._table[:used]
-            self._table = grown
-        if 2 * need > len(self._slots):
-            size = len(self._slots)
-            while size < 4 * need:
-                size *= 2
-            self._slots = np.zeros(size, dtype=np.int64)
-            self._rehash()
-
-    def _rehash(self) -> None:
-        """Enter every row again; of two rows with the same endpoints the later one keeps the place, as in the loop."""
-        mask = len(self._slots) - 1
-        seen: dict[bytes, int] = {}
-        for i, row in enumerate(self.rows):
-            seen[row[[columns.KIND, *range(columns.CLIENT, columns.SPORT + 1)]].tobytes()] = i
-        for i in seen.values():
-            row = self._table[i].tolist()
-            slot = hash_pair(
-                row, columns.CLIENT, columns.SERVER, row[columns.CPORT], row[columns.SPORT], row[columns.KIND]
+    def advance(
+        self,
+        buffer: Any,
+        first: int,
+        last: int,
+        starts: Sequence[int],
+        ends: Sequence[int],
+        links: Sequence[int],
+        times: Sequence[int],
+        numbers: Sequence[int],
+        outgoings: Sequence[int],
+        touched: MutableSequence[int],
+    ) -> int:
+        """Take in frames first..last-1 of a batch. Returns the index of the first that was not taken: then rows must be
+        settled (`settled`, `release`) or, where none can be, `make_room`."""
+        return int(
+            self._engine.functions.advance(
+                buffer,
+                first,
+                last,
+                starts,
+                ends,
+                links,
+                times,
+                numbers,
+                outgoings,
+                self._table,
+                self._slots,
+                self._free_rows,
+                self.talks,
+                self._free_talks,
+                self._counters,
+                touched,
+                self._decoded,
             )
-            slot &= mask
-            while self._slots[slot]:
-                slot = (slot + 1) & mask
-            self._slots[slot] = i + 1
+        )
+
+    def settled(self, *, everything: bool = False) -> list[int]:
+        """The numbers of the rows whose time has passed, or of all, in order of their first packet."""
+        count = self._engine.functions.sweep(self._table, len(self._table), everything, self._counters, self._settled)
+        return sorted((int(i) for i in self._settled[:count]), key=lambda i: self._table[i][columns.BORN])
+
+    def release(self, settled: Sequence[int]) -> None:
+        """Give the places of settled rows back; where that leaves less than half free, make room."""
+        for i, row in enumerate(settled):
+            self._settled[i] = row
+        self._engine.functions.release(
+            self._table, self._settled, len(settled), self._free_rows, self._free_talks, self._counters
+        )
+        if 2 * self._counters[N_FREE_ROWS] < len(self._table):
+            self._grow_rows(2 * len(self._table))
+        elif settled:
+            self._engine.functions.enter(self._table, len(self._table), self._slots)
+        if self.reuses and 2 * self._counters[N_FREE_TALKS] < len(self._free_talks):
+            self._grow_talks(2 * len(self._free_talks))
+
+    def _grow_rows(self, count: int) -> None:
+        """More places for rows, and a hash table at most a quarter full."""
+        engine, old = self._engine, len(self._table)
+        self._table = engine.grown(self._table, engine.table(count))
+        free = engine.integers(count)
+        have = self._counters[N_FREE_ROWS]
+        # The stack's top is its end: old places first, then the new ones, each in ascending order.
+        free[: count - old] = engine.integers(count - old)
+        for i in range(count - old):
+            free[i] = count - 1 - i
+        free[count - old : count - old + have] = self._free_rows[:have]
+        self._free_rows = free
+        self._counters[N_FREE_ROWS] = have + count - old
+        self._settled = engine.integers(count)
+        self._slots = engine.integers(_power_of_two(4 * count))
+        engine.functions.enter(self._table, count, self._slots)
+        if self.reuses and len(self._free_talks) < count // 2:
+            self._grow_talks(max(16, count // 2))
+
+    def _grow_talks(self, count: int) -> None:
+        engine, old = self._engine, len(self.talks) // TALK_WIDTH
+        self.talks = engine.grown(self.talks, engine.octets(count * TALK_WIDTH))
+        free = engine.integers(count)
+        have = self._counters[N_FREE_TALKS]
+        for i in range(count - old):
+            free[i] = count - 1 - i
+        free[count - old : count - old + have] = self._free_talks[:have]
+        self._free_talks = free
+        self._counters[N_FREE_TALKS] = have + count - old
+
+
+def _power_of_two(at_least: int) -> int:
+    return 1 << (at_least - 1).bit_length()

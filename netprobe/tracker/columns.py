@@ -89,14 +89,30 @@ S_DATA = BLOCKS + 12 * BLOCK_WIDTH  # the server's first payload
 C_DATA = BLOCKS + 13 * BLOCK_WIDTH
 REPLY = BLOCKS + 14 * BLOCK_WIDTH  # echo reply, ARP reply or neighbour advertisement
 
-# --- the first payload segments each way: (frame, offset in the stream, length) each
-SEGMENT_WIDTH = 3
+# --- the first payload segments each way
+SEGMENT_WIDTH = 5
+G_FRAME = 0
+G_OFFSET = 1  # in the stream
+G_LENGTH = 2  # bytes on the wire
+G_TIME = 3
+G_SEEN = 4  # bytes of it that were captured
 S_SEGMENTS = BLOCKS + 15 * BLOCK_WIDTH
 S_SEGMENTS_N = 24
 C_SEGMENTS = S_SEGMENTS + S_SEGMENTS_N * SEGMENT_WIDTH
 C_SEGMENTS_N = 4
 
-WIDTH = C_SEGMENTS + C_SEGMENTS_N * SEGMENT_WIDTH
+# --- the life of a row in a table whose rows are used again
+BORN = C_SEGMENTS + C_SEGMENTS_N * SEGMENT_WIDTH  # number of the frame that opened it
+TOUCHED = BORN + 1  # time of the last packet that belongs to it; never runs backwards
+REPLACED = BORN + 2  # 1: a later attempt between the same endpoints took its place
+TALK = BORN + 3  # where its first payload bytes are kept: number of the place plus one, 0 none
+
+WIDTH = BORN + 4
+
+# --- the first payload bytes of a connection, in a place of their own: the server's, then the client's
+S_KEPT = 2048
+C_KEPT = 512
+TALK_WIDTH = S_KEPT + C_KEPT
 
 # --- bits of OPTIONS
 O_MSS = 1
@@ -147,7 +163,11 @@ N_NOT_IP = 7
 N_UNKNOWN_LINK = 8
 N_SHORT = 9
 N_NEIGHBOR = 10
-COUNTERS = 16
+N_CLOCK = 16  # the latest time seen: time that goes backwards doesn't take anything back
+N_FREE_ROWS = 17
+N_FREE_TALKS = 18
+N_REUSES = 19  # 1: rows are settled and used again; 0: all are kept, as in a live scan
+COUNTERS = 24
 
 # --- one decoded packet
 D_PROTOCOL = 0  # P_ values
@@ -177,7 +197,8 @@ D_Q_DPORT = 35
 D_Q_SEQ = 36
 D_Q_PROTOCOL = 37
 D_OFFSET = 38  # where the payload starts in the frame
-DECODED = 40
+D_SEGMENT = 39  # the column of the row's segment that this payload became, 0 none
+DECODED = 48
 
 P_NONE = 0
 P_TCP = 1

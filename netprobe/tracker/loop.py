@@ -1,9 +1,7 @@
 """The one loop over frames: what each packet means for the connection attempt it belongs to.
 
 House rules of this file:
-1. Written in the subset of Python that Numba compiles, like decode.py; `table` is rows of integers, `slots` an
-   open-addressing
-   hash table of row numbers plus one (0 is free).
+1. Written in the subset of Python that Numba compiles, like decode.py and rows.py.
 2. "Is this an answer to something that was sent?" is decided here and nowhere else: by four-tuple and by the sequence
    number that came back. What doesn't fit is counted as unsolicited and never becomes evidence.
 3. No meaning is given to anything here; that is the rules' business.
@@ -28,16 +26,12 @@ from netprobe.tracker.columns import (
     C_SEGMENTS_N,
     CHALLENGE,
     CLIENT,
-    COUNT,
     CPORT,
     D_ACK,
     D_CODE,
     D_DPORT,
     D_DST,
     D_FLAGS,
-    D_FLOW,
-    D_IP_ID,
-    D_OPTIONS,
     D_PAYLOAD,
     D_PROTOCOL,
     D_Q_DPORT,
@@ -48,13 +42,13 @@ from netprobe.tracker.columns import (
     D_Q_SRC,
     D_Q_TOS,
     D_Q_TTL,
+    D_SEGMENT,
     D_SEQ,
     D_SPORT,
     D_SRC,
     D_TOS,
     D_TTL,
     D_TYPE,
-    D_VERSION,
     D_WINDOW,
     ECHOED,
     F_ACK,
@@ -63,12 +57,7 @@ from netprobe.tracker.columns import (
     F_SYN,
     FIRST,
     FLAGS,
-    FLOW,
     FRAME,
-    HISTORY_A,
-    HISTORY_B,
-    HISTORY_N,
-    HISTORY_SEEN,
     I_CODE,
     I_COUNT,
     I_FRAME,
@@ -81,11 +70,9 @@ from netprobe.tracker.columns import (
     I_TTL,
     I_TYPE,
     ICMP,
-    IP_ID,
     K_ECHO,
     K_NEIGHBOR,
     K_TCP,
-    KIND,
     L_ACK,
     L_DATA,
     L_FIN,
@@ -93,22 +80,22 @@ from netprobe.tracker.columns import (
     L_RST,
     L_SYN,
     L_SYNACK,
-    LAST,
     MIDSTREAM,
+    N_CLOCK,
     N_FRAGMENTS,
     N_FRAMES,
+    N_FREE_ROWS,
+    N_FREE_TALKS,
     N_ICMP,
     N_NEIGHBOR,
     N_NOT_IP,
     N_OTHER_IP,
-    N_ROWS,
+    N_REUSES,
     N_SHORT,
     N_TCP,
     N_UNKNOWN_LINK,
     N_UNSOLICITED,
     ODD,
-    OPTIONS,
-    OUTGOING,
     P_ECHO,
     P_ECHO_REPLY,
     P_FRAGMENT,
@@ -129,7 +116,6 @@ from netprobe.tracker.columns import (
     S_REPEATS,
     S_SEGMENTS,
     S_SEGMENTS_N,
-    SEGMENT_WIDTH,
     SEQ,
     SERVER,
     SPORT,
@@ -137,16 +123,12 @@ from netprobe.tracker.columns import (
     SYNACK,
     SYNACK2,
     TIME,
-    TOS,
-    TTL,
-    VERSION,
-    WIDTH,
+    TOUCHED,
     WINDOW,
     WINDOW_OPENED,
 )
 from netprobe.tracker.decode import Buffer, Row, decode
-
-Rows = Sequence[Row]
+from netprobe.tracker.rows import Rows, distance, find, history, keep, open_row, over, remember, same, segment
 
 IP_TCP = 6
 # A reset or segment within this distance of the expected sequence number belongs to the connection (RFC 5961 3.2 uses
@@ -156,123 +138,6 @@ PLAUSIBLE_WINDOW = 65535
 # younger
 # than Linux keeps a half-open entry (tcp_synack_retries 5: 63 s); later it is a new attempt on a reused four-tuple.
 HALF_OPEN_NS = 60_000_000_000
-
-
-def distance(a: int, b: int) -> int:
-    """a - b in sequence space, signed (RFC 9293 3.4)."""
-    return ((a - b + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-
-
-def hash_pair(d: Row, a: int, b: int, aport: int, bport: int, kind: int) -> int:
-    """A hash that is the same for both directions; products stay below 2**63 so that interpreted and compiled agree."""
-    x = (d[a] * 3 + d[a + 1] * 5 + d[a + 2] * 7 + d[a + 3] * 11 + aport * 13) & 0x7FFFFFFF
-    y = (d[b] * 3 + d[b + 1] * 5 + d[b + 2] * 7 + d[b + 3] * 11 + bport * 13) & 0x7FFFFFFF
-    x = (x * 0x45D9F3B) & 0x7FFFFFFF
-    y = (y * 0x45D9F3B) & 0x7FFFFFFF
-    z = ((x ^ (x >> 15)) + (y ^ (y >> 15)) + kind) & 0x7FFFFFFF
-    z = (z * 0x2C1B3C6D) & 0x7FFFFFFF
-    return z ^ (z >> 13)
-
-
-def same(r: Row, to: int, d: Row, at: int) -> bool:
-    """Whether four address words agree."""
-    return r[to] == d[at] and r[to + 1] == d[at + 1] and r[to + 2] == d[at + 2] and r[to + 3] == d[at + 3]
-
-
-def find(
-    d: Row, a: int, b: int, aport: int, bport: int, kind: int, table: Rows, slots: MutableSequence[int], mask: int
-) -> int:
-    """The slot of the row between two endpoints in either direction, or of the free place where it would go."""
-    slot = hash_pair(d, a, b, aport, bport, kind) & mask
-    while slots[slot] != 0:
-        r = table[slots[slot] - 1]
-        if r[KIND] == kind:
-            if r[CPORT] == aport and r[SPORT] == bport and same(r, CLIENT, d, a) and same(r, SERVER, d, b):
-                return slot
-            if r[CPORT] == bport and r[SPORT] == aport and same(r, CLIENT, d, b) and same(r, SERVER, d, a):
-                return slot
-        slot = (slot + 1) & mask
-    return slot
-
-
-def remember(r: Row, block: int, d: Row, number: int, time: int) -> None:
-    """Keep a packet in full, or count another copy of it."""
-    if r[block + FRAME] != 0:
-        r[block + COUNT] += 1
-        r[block + LAST] = time
-        return
-    r[block + FRAME] = number
-    r[block + TIME] = time
-    r[block + TTL] = d[D_TTL]
-    r[block + TOS] = d[D_TOS]
-    r[block + IP_ID] = d[D_IP_ID]
-    r[block + FLOW] = d[D_FLOW]
-    r[block + WINDOW] = d[D_WINDOW]
-    r[block + SEQ] = d[D_SEQ]
-    r[block + ACK] = d[D_ACK]
-    r[block + FLAGS] = d[D_FLAGS]
-    r[block + OPTIONS] = d[D_OPTIONS]
-    r[block + COUNT] = 1
-    r[block + LAST] = time
-
-
-def history(r: Row, letter: int, server: bool) -> None:
-    """Append a letter of Zeek's history the first time it happens (at most 24 of them)."""
-    code = letter + 16 if server else letter
-    if r[HISTORY_SEEN] & (1 << code) or r[HISTORY_N] >= 24:
-        return
-    r[HISTORY_SEEN] |= 1 << code
-    n = r[HISTORY_N]
-    if n < 12:
-        r[HISTORY_A] |= code << (5 * n)
-    else:
-        r[HISTORY_B] |= code << (5 * (n - 12))
-    r[HISTORY_N] = n + 1
-
-
-def open_row(
-    d: Row,
-    a: int,
-    b: int,
-    kind: int,
-    number: int,
-    time: int,
-    outgoing: int,
-    table: Rows,
-    slots: MutableSequence[int],
-    slot: int,
-    counters: MutableSequence[int],
-) -> int:
-    """Start a row whose client is endpoint `a` (D_SRC or D_DST); it takes the slot over from an older row of the same
-    endpoints."""
-    flipped = a == D_DST and kind == K_TCP
-    n = counters[N_ROWS]
-    counters[N_ROWS] = n + 1
-    slots[slot] = n + 1
-    r = table[n]
-    for i in range(WIDTH):
-        r[i] = 0
-    r[KIND] = kind
-    r[VERSION] = d[D_VERSION]
-    for i in range(4):
-        r[CLIENT + i] = d[a + i]
-        r[SERVER + i] = d[b + i]
-    r[CPORT] = d[D_DPORT] if flipped else d[D_SPORT]
-    r[SPORT] = d[D_SPORT] if flipped else d[D_DPORT]
-    r[OUTGOING] = outgoing
-    remember(r, FIRST, d, number, time)
-    return n
-
-
-def segment(r: Row, base: int, limit: int, number: int, offset: int, length: int) -> None:
-    """Remember where a payload segment lies, in order of arrival, as long as there is room."""
-    for i in range(limit):
-        at = base + i * SEGMENT_WIDTH
-        if r[at] == 0:
-            r[at] = number
-            r[at + 1] = offset
-            r[at + 2] = length
-            return
 
 
 def from_client(r: Row, d: Row, number: int, time: int) -> None:
@@ -301,7 +166,7 @@ def from_client(r: Row, d: Row, number: int, time: int) -> None:
             r[C_REPEATS] += 1
             history(r, L_RETRANSMIT, False)
         else:
-            segment(r, C_SEGMENTS, C_SEGMENTS_N, number, (d[D_SEQ] - r[FIRST + SEQ] - 1) & 0xFFFFFFFF, d[D_PAYLOAD])
+            segment(r, C_SEGMENTS, C_SEGMENTS_N, d, number, time, (d[D_SEQ] - r[FIRST + SEQ] - 1) & 0xFFFFFFFF)
             r[C_NEXT] = (d[D_SEQ] + d[D_PAYLOAD]) & 0xFFFFFFFF
             r[C_BYTES] += d[D_PAYLOAD]
         remember(r, C_DATA, d, number, time)
@@ -418,7 +283,7 @@ def stream_from_server(r: Row, d: Row, number: int, time: int, counters: Mutable
             r[S_REPEATS] += 1
         else:
             offset = (d[D_SEQ] - r[SYNACK + SEQ] - 1) & 0xFFFFFFFF if r[SYNACK + FRAME] != 0 else 0
-            segment(r, S_SEGMENTS, S_SEGMENTS_N, number, offset, d[D_PAYLOAD])
+            segment(r, S_SEGMENTS, S_SEGMENTS_N, d, number, time, offset)
             r[S_BYTES] += d[D_PAYLOAD]
             r[S_NEXT] = end
         remember(r, S_DATA, d, number, time)
@@ -438,13 +303,14 @@ def receive_tcp(
     table: Rows,
     slots: MutableSequence[int],
     mask: int,
+    free_rows: Sequence[int],
     counters: MutableSequence[int],
 ) -> int:
     """A TCP segment: a further packet of a known attempt, or the first of a new one. Returns its row, or -1."""
     slot = find(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, table, slots, mask)
     flags = d[D_FLAGS]
     syn = (flags & (F_SYN | F_ACK | F_RST)) == F_SYN
-    if slots[slot] != 0:
+    if slots[slot] != 0 and not over(table[slots[slot] - 1], counters):
         known = slots[slot] - 1
         r = table[known]
         client = r[CPORT] == d[D_SPORT] and r[SPORT] == d[D_DPORT] and same(r, CLIENT, d, D_SRC)
@@ -458,7 +324,7 @@ def receive_tcp(
                 or time - r[FIRST + TIME] > HALF_OPEN_NS
             )
             if fresh or not client:
-                row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, counters)
+                row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
                 start_syn(table[row], d)
                 return row
         if client:
@@ -467,14 +333,14 @@ def receive_tcp(
             from_server(r, d, number, time, counters)
         return known
     if syn or outgoing == 1:  # an attempt, or a probe of ours that is no SYN
-        row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, counters)
+        row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
         if syn:
             start_syn(table[row], d)
         return row
     if outgoing == 0:
         counters[N_UNSOLICITED] += 1
         return -1
-    return midstream(d, number, time, outgoing, table, slots, slot, counters)
+    return midstream(d, number, time, outgoing, table, slots, slot, free_rows, counters)
 
 
 def start_syn(r: Row, d: Row) -> None:
@@ -492,6 +358,7 @@ def midstream(
     table: Rows,
     slots: MutableSequence[int],
     slot: int,
+    free_rows: Sequence[int],
     counters: MutableSequence[int],
 ) -> int:
     """A capture that starts in the middle of a connection: who is the client is told by a SYN-ACK, else by the lower
@@ -500,7 +367,7 @@ def midstream(
     by_server = bool(flags & F_SYN) if flags & (F_SYN | F_ACK) == F_SYN | F_ACK else d[D_SPORT] < d[D_DPORT]
     a = D_DST if by_server else D_SRC
     b = D_SRC if by_server else D_DST
-    row = open_row(d, a, b, K_TCP, number, time, outgoing, table, slots, slot, counters)
+    row = open_row(d, a, b, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
     r = table[row]
     r[MIDSTREAM] = 1
     if by_server:
@@ -573,6 +440,7 @@ def receive_pair(
     table: Rows,
     slots: MutableSequence[int],
     mask: int,
+    free_rows: Sequence[int],
     counters: MutableSequence[int],
 ) -> int:
     """Echo and neighbour discovery: a question opens a row, the reply from the one asked completes it."""
@@ -580,8 +448,8 @@ def receive_pair(
     bport = d[D_DPORT]
     if asks:
         slot = find(d, D_SRC, D_DST, aport, bport, kind, table, slots, mask)
-        if slots[slot] == 0:
-            return open_row(d, D_SRC, D_DST, kind, number, time, outgoing, table, slots, slot, counters)
+        if slots[slot] == 0 or over(table[slots[slot] - 1], counters):
+            return open_row(d, D_SRC, D_DST, kind, number, time, outgoing, table, slots, slot, free_rows, counters)
         remember(table[slots[slot] - 1], FIRST, d, number, time)
         return slots[slot] - 1
     slot = find(d, D_DST, D_SRC, aport, bport, kind, table, slots, mask)
@@ -607,33 +475,49 @@ def advance(
     outgoings: Sequence[int],
     table: Rows,
     slots: MutableSequence[int],
+    free_rows: Sequence[int],
+    talks: MutableSequence[int],
+    free_talks: Sequence[int],
     counters: MutableSequence[int],
     touched: MutableSequence[int],
     d: Row,
-) -> None:
-    """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. The caller has room
-    for one more row a frame, and keeps `slots` at most half full."""
+) -> int:
+    """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. Stops before a frame
+    for which no row or no place for payload might be free, and returns its index, else `last`. The caller keeps `slots`
+    at most half full."""
     mask = len(slots) - 1
     for i in range(first, last):
+        if counters[N_FREE_ROWS] == 0 or counters[N_FREE_TALKS] == 0:
+            return i
         counters[N_FRAMES] += 1
         decode(buffer, starts[i], ends[i], links[i], d)
         protocol = d[D_PROTOCOL]
         number = numbers[i]
         time = times[i]
+        if time > counters[N_CLOCK]:
+            counters[N_CLOCK] = time
         row = -1
         if protocol == P_TCP:
             counters[N_TCP] += 1
-            row = receive_tcp(d, number, time, outgoings[i], table, slots, mask, counters)
+            d[D_SEGMENT] = 0
+            row = receive_tcp(d, number, time, outgoings[i], table, slots, mask, free_rows, counters)
+            if d[D_SEGMENT] != 0 and counters[N_REUSES] != 0:
+                keep(table[row], d, buffer, starts[i], ends[i], talks, free_talks, counters)
         elif protocol == P_ICMP_ERROR:
             counters[N_ICMP] += 1
             row = receive_error(d, number, time, table, slots, mask, counters)
         elif protocol == P_ECHO or protocol == P_ECHO_REPLY:
             counters[N_ICMP] += 1
-            row = receive_pair(d, K_ECHO, protocol == P_ECHO, number, time, outgoings[i], table, slots, mask, counters)
+            asks = protocol == P_ECHO
+            row = receive_pair(
+                d, K_ECHO, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters
+            )
         elif protocol == P_NEIGHBOR_ASK or protocol == P_NEIGHBOR_REPLY:
             counters[N_NEIGHBOR] += 1
             asks = protocol == P_NEIGHBOR_ASK
-            row = receive_pair(d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, counters)
+            row = receive_pair(
+                d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters
+            )
         elif protocol == P_FRAGMENT:
             counters[N_FRAGMENTS] += 1
         elif protocol == P_SHORT:
@@ -644,4 +528,7 @@ def advance(
             counters[N_UNKNOWN_LINK] += 1
         else:
             counters[N_OTHER_IP] += 1
+        if row >= 0:
+            table[row][TOUCHED] = counters[N_CLOCK]
         touched[i] = row
+    return last

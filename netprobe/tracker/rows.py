@@ -1,0 +1,311 @@
+"""The tracker's rows: found by their endpoints, opened, filled with packets, settled, used again.
+
+House rules of this file:
+1. Written in the subset of Python that Numba compiles, like loop.py and decode.py; `table` is rows of integers, `slots`
+   an open-addressing hash table of row numbers plus one (0 is free).
+2. Where rows are used again, everything here follows from the packets alone, never from how they were batched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence, Sequence
+
+from netprobe.tracker.columns import (
+    ACK,
+    BORN,
+    C_FIN,
+    C_KEPT,
+    C_RST,
+    C_SEGMENTS,
+    CLIENT,
+    COUNT,
+    CPORT,
+    D_ACK,
+    D_DPORT,
+    D_DST,
+    D_FLAGS,
+    D_FLOW,
+    D_IP_ID,
+    D_OFFSET,
+    D_OPTIONS,
+    D_PAYLOAD,
+    D_SEGMENT,
+    D_SEQ,
+    D_SPORT,
+    D_TOS,
+    D_TTL,
+    D_VERSION,
+    D_WINDOW,
+    FIRST,
+    FLAGS,
+    FLOW,
+    FRAME,
+    G_FRAME,
+    G_LENGTH,
+    G_OFFSET,
+    G_SEEN,
+    G_TIME,
+    HISTORY_A,
+    HISTORY_B,
+    HISTORY_N,
+    HISTORY_SEEN,
+    IP_ID,
+    K_TCP,
+    KIND,
+    LAST,
+    MIDSTREAM,
+    N_CLOCK,
+    N_FREE_ROWS,
+    N_FREE_TALKS,
+    N_REUSES,
+    N_ROWS,
+    OPTIONS,
+    OUTGOING,
+    REPLACED,
+    RST,
+    S_FIN,
+    S_KEPT,
+    SEGMENT_WIDTH,
+    SEQ,
+    SERVER,
+    SPORT,
+    SYNACK,
+    TALK,
+    TALK_WIDTH,
+    TIME,
+    TOS,
+    TOUCHED,
+    TTL,
+    VERSION,
+    WIDTH,
+    WINDOW,
+)
+from netprobe.tracker.decode import Buffer, Row
+
+Rows = Sequence[Row]
+
+# How long a row waits for a packet that still belongs to it. Closed: a repeated FIN, the next SYN of a client that
+# takes a reset for a "try again" (Windows: 0.5 s). Unanswered: Linux repeats a SYN after 1, 2, 4 ... 64 s
+# (tcp_syn_retries 6). Half closed: twice as long as Linux keeps FIN-WAIT-2 (tcp_fin_timeout, 60 s). Idle: sessions
+# without keepalive.
+CLOSED_NS = 5_000_000_000
+UNANSWERED_NS = 70_000_000_000
+HALF_CLOSED_NS = 120_000_000_000
+IDLE_NS = 3_600_000_000_000
+
+
+
+def distance(a: int, b: int) -> int:
+    """a - b in sequence space, signed (RFC 9293 3.4)."""
+    return ((a - b + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def hash_pair(d: Row, a: int, b: int, aport: int, bport: int, kind: int) -> int:
+    """A hash that is the same for both directions; products stay below 2**63 so that interpreted and compiled agree."""
+    x = (d[a] * 3 + d[a + 1] * 5 + d[a + 2] * 7 + d[a + 3] * 11 + aport * 13) & 0x7FFFFFFF
+    y = (d[b] * 3 + d[b + 1] * 5 + d[b + 2] * 7 + d[b + 3] * 11 + bport * 13) & 0x7FFFFFFF
+    x = (x * 0x45D9F3B) & 0x7FFFFFFF
+    y = (y * 0x45D9F3B) & 0x7FFFFFFF
+    z = ((x ^ (x >> 15)) + (y ^ (y >> 15)) + kind) & 0x7FFFFFFF
+    z = (z * 0x2C1B3C6D) & 0x7FFFFFFF
+    return z ^ (z >> 13)
+
+
+def same(r: Row, to: int, d: Row, at: int) -> bool:
+    """Whether four address words agree."""
+    return r[to] == d[at] and r[to + 1] == d[at + 1] and r[to + 2] == d[at + 2] and r[to + 3] == d[at + 3]
+
+
+def find(
+    d: Row, a: int, b: int, aport: int, bport: int, kind: int, table: Rows, slots: MutableSequence[int], mask: int
+) -> int:
+    """The slot of the row between two endpoints in either direction, or of the free place where it would go."""
+    slot = hash_pair(d, a, b, aport, bport, kind) & mask
+    while slots[slot] != 0:
+        r = table[slots[slot] - 1]
+        if r[KIND] == kind:
+            if r[CPORT] == aport and r[SPORT] == bport and same(r, CLIENT, d, a) and same(r, SERVER, d, b):
+                return slot
+            if r[CPORT] == bport and r[SPORT] == aport and same(r, CLIENT, d, b) and same(r, SERVER, d, a):
+                return slot
+        slot = (slot + 1) & mask
+    return slot
+
+
+def remember(r: Row, block: int, d: Row, number: int, time: int) -> None:
+    """Keep a packet in full, or count another copy of it."""
+    if r[block + FRAME] != 0:
+        r[block + COUNT] += 1
+        r[block + LAST] = time
+        return
+    r[block + FRAME] = number
+    r[block + TIME] = time
+    r[block + TTL] = d[D_TTL]
+    r[block + TOS] = d[D_TOS]
+    r[block + IP_ID] = d[D_IP_ID]
+    r[block + FLOW] = d[D_FLOW]
+    r[block + WINDOW] = d[D_WINDOW]
+    r[block + SEQ] = d[D_SEQ]
+    r[block + ACK] = d[D_ACK]
+    r[block + FLAGS] = d[D_FLAGS]
+    r[block + OPTIONS] = d[D_OPTIONS]
+    r[block + COUNT] = 1
+    r[block + LAST] = time
+
+
+def history(r: Row, letter: int, server: bool) -> None:
+    """Append a letter of Zeek's history the first time it happens (at most 24 of them)."""
+    code = letter + 16 if server else letter
+    if r[HISTORY_SEEN] & (1 << code) or r[HISTORY_N] >= 24:
+        return
+    r[HISTORY_SEEN] |= 1 << code
+    n = r[HISTORY_N]
+    if n < 12:
+        r[HISTORY_A] |= code << (5 * n)
+    else:
+        r[HISTORY_B] |= code << (5 * (n - 12))
+    r[HISTORY_N] = n + 1
+
+
+def open_row(
+    d: Row,
+    a: int,
+    b: int,
+    kind: int,
+    number: int,
+    time: int,
+    outgoing: int,
+    table: Rows,
+    slots: MutableSequence[int],
+    slot: int,
+    free_rows: Sequence[int],
+    counters: MutableSequence[int],
+) -> int:
+    """Start a row whose client is endpoint `a` (D_SRC or D_DST); it takes the slot over from an older row of the same
+    endpoints."""
+    flipped = a == D_DST and kind == K_TCP
+    if slots[slot] != 0:
+        table[slots[slot] - 1][REPLACED] = 1
+    counters[N_FREE_ROWS] -= 1
+    counters[N_ROWS] += 1
+    n = free_rows[counters[N_FREE_ROWS]]
+    slots[slot] = n + 1
+    r = table[n]
+    for i in range(WIDTH):
+        r[i] = 0
+    r[KIND] = kind
+    r[VERSION] = d[D_VERSION]
+    for i in range(4):
+        r[CLIENT + i] = d[a + i]
+        r[SERVER + i] = d[b + i]
+    r[CPORT] = d[D_DPORT] if flipped else d[D_SPORT]
+    r[SPORT] = d[D_SPORT] if flipped else d[D_DPORT]
+    r[OUTGOING] = outgoing
+    r[BORN] = number
+    r[TOUCHED] = counters[N_CLOCK]
+    remember(r, FIRST, d, number, time)
+    return n
+
+
+def segment(r: Row, base: int, limit: int, d: Row, number: int, time: int, offset: int) -> None:
+    """Remember where a payload segment lies, in order of arrival, as long as there is room."""
+    for i in range(limit):
+        at = base + i * SEGMENT_WIDTH
+        if r[at] == 0:
+            r[at + G_FRAME] = number
+            r[at + G_OFFSET] = offset
+            r[at + G_LENGTH] = d[D_PAYLOAD]
+            r[at + G_TIME] = time
+            d[D_SEGMENT] = at
+            return
+
+
+def keep(
+    r: Row,
+    d: Row,
+    b: Buffer,
+    start: int,
+    end: int,
+    talks: MutableSequence[int],
+    free_talks: Sequence[int],
+    counters: MutableSequence[int],
+) -> None:
+    """Copy the payload of the segment just remembered to the connection's own place, as far as there is room in it."""
+    at = d[D_SEGMENT]
+    begin = start + d[D_OFFSET]
+    seen = max(0, min(d[D_PAYLOAD], end - begin))
+    r[at + G_SEEN] = seen
+    offset = r[at + G_OFFSET]
+    room = S_KEPT if at < C_SEGMENTS else C_KEPT
+    if offset >= room or seen == 0:
+        return
+    if r[TALK] == 0:
+        counters[N_FREE_TALKS] -= 1
+        r[TALK] = free_talks[counters[N_FREE_TALKS]] + 1
+    to = (r[TALK] - 1) * TALK_WIDTH + offset + (0 if at < C_SEGMENTS else S_KEPT)
+    count = min(seen, room - offset)
+    talks[to : to + count] = b[begin : begin + count]
+
+
+def patience(r: Row) -> int:
+    """For how long after its last packet a row may still get another that belongs to it, in nanoseconds."""
+    if r[KIND] != K_TCP:
+        return CLOSED_NS
+    if r[RST + FRAME] != 0 or r[C_RST + FRAME] != 0 or (r[S_FIN + FRAME] != 0 and r[C_FIN + FRAME] != 0):
+        return CLOSED_NS
+    if r[S_FIN + FRAME] != 0 or r[C_FIN + FRAME] != 0:
+        return HALF_CLOSED_NS
+    if r[SYNACK + FRAME] == 0 and r[MIDSTREAM] == 0:
+        return UNANSWERED_NS
+    return IDLE_NS
+
+
+def over(r: Row, counters: Sequence[int]) -> bool:
+    """Whether a row's time has passed: what comes now is another connection. Never so where rows are kept."""
+    return counters[N_REUSES] != 0 and counters[N_CLOCK] - r[TOUCHED] > patience(r)
+
+
+def sweep(table: Rows, used: int, everything: bool, counters: Sequence[int], settled: MutableSequence[int]) -> int:
+    """The numbers of the rows whose time has passed (or of all) into `settled`; returns how many."""
+    count = 0
+    for i in range(used):
+        r = table[i]
+        if r[KIND] != 0 and (everything or r[REPLACED] != 0 or counters[N_CLOCK] - r[TOUCHED] > patience(r)):
+            settled[count] = i
+            count += 1
+    return count
+
+
+def release(
+    table: Rows,
+    settled: Sequence[int],
+    count: int,
+    free_rows: MutableSequence[int],
+    free_talks: MutableSequence[int],
+    counters: MutableSequence[int],
+) -> None:
+    """Give the places of settled rows back."""
+    for i in range(count):
+        r = table[settled[i]]
+        r[KIND] = 0
+        free_rows[counters[N_FREE_ROWS]] = settled[i]
+        counters[N_FREE_ROWS] += 1
+        counters[N_ROWS] -= 1
+        if r[TALK] != 0:
+            free_talks[counters[N_FREE_TALKS]] = r[TALK] - 1
+            counters[N_FREE_TALKS] += 1
+
+
+def enter(table: Rows, used: int, slots: MutableSequence[int]) -> None:
+    """Build the hash table anew from the rows in use."""
+    mask = len(slots) - 1
+    for i in range(len(slots)):
+        slots[i] = 0
+    for i in range(used):
+        r = table[i]
+        if r[KIND] == 0 or r[REPLACED] != 0:
+            continue
+        slot = hash_pair(r, CLIENT, SERVER, r[CPORT], r[SPORT], r[KIND]) & mask
+        while slots[slot] != 0:
+            slot = (slot + 1) & mask
+        slots[slot] = i + 1
