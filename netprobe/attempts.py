@@ -96,6 +96,8 @@ class Segment:
     frame: int
     offset: int
     length: int
+    time_ns: int
+    seen: int
 
 
 @dataclass(frozen=True, slots=True)

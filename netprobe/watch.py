@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from netprobe.attempts import Attempt, Form, address, attempt, from_connection, words
+from netprobe.attempts import Attempt, Form, Segment, address, attempt, from_connection, words
 from netprobe.evidence import IMPOSSIBLE, Evidence, collect
 from netprobe.model import ConnectionFact, DropFact, Endpoint, Fact, Frame, Mode, Record, RouteFact, TargetFact
 from netprobe.tracker import Tracker, columns
@@ -126,10 +126,10 @@ class Watch:
             found = self._known[row] = attempt(self._tracker.table[row])
         return found
 
-    def _payload(self, number: int) -> tuple[int, bytes]:
-        frame = self._frames[number]
+    def _payload(self, segment: Segment) -> bytes:
+        frame = self._frames[segment.frame]
         decode(frame.data, 0, len(frame.data), frame.link_type, self._decoded)
-        return frame.time_ns, frame.data[self._decoded[columns.D_OFFSET] :]
+        return frame.data[self._decoded[columns.D_OFFSET] :]
 
 
 def _zoned(a: Attempt, target: str) -> Attempt:

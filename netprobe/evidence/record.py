@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from netprobe import ssh
-from netprobe.attempts import UNSEEN, Attempt, Form, IcmpAnswer, Packet
+from netprobe.attempts import UNSEEN, Attempt, Form, IcmpAnswer, Packet, Segment
 from netprobe.model import ConnectionFact, ResolvedFact, RouteFact, TargetFact
 from netprobe.path import Survey
 
@@ -94,8 +94,8 @@ class Evidence:
         return min(max(4 * self.rtt_ns + 60_000_000, 90_000_000), SPACED_NS)
 
 
-# A frame's number -> its time and its TCP payload.
-Payload = Callable[[int], tuple[int, bytes]]
+# A segment -> its TCP payload, as far as it was captured.
+Payload = Callable[[Segment], bytes]
 
 
 def initial_ttl(ttl: int) -> int:

@@ -65,10 +65,9 @@ def _conversation(e: Evidence, a: Attempt, payload: Payload) -> Conversation:
     for segment in sorted(a.server_segments, key=lambda s: s.offset):
         if segment.offset > len(stream):
             break
-        time_ns, data = payload(segment.frame)
-        fresh = data[: segment.length][len(stream) - segment.offset :]
+        fresh = payload(segment)[: segment.length][len(stream) - segment.offset :]
         stream += fresh
-        line_times += [time_ns] * fresh.count(b"\n")
+        line_times += [segment.time_ns] * fresh.count(b"\n")
     last = a.server_data.last_ns if a.server_data is not None else a.first.time_ns
     return Conversation(a, stream, ssh.read(stream), tuple(line_times), last)
 
