@@ -12,6 +12,7 @@ Glossary, and the way of a record:
     Kernel       routes, neighbours, links                                    netlink.py
     Recorder     the one counter, and the file                                recorder.py, writer.py, facts.py
     CaptureReader  a file becomes records again                               capture.py, pcapng.py, pcap.py
+    Batch        thousands of its frames at once, for large files             batches.py, index.py
 
 This file imports nothing of the above: what starts fast stays fast.
 """

@@ -18,28 +18,32 @@ from typing import IO
 from netprobe.errors import UnreadableCapture
 from netprobe.model import Record
 from netprobe.wire import pcap, pcapng
-from netprobe.wire.blocks import ByteStream, Damage, Notes
+from netprobe.wire.batches import Batch, Compile, batches
+from netprobe.wire.blocks import ByteStream, Damage, EndError, Notes
 
-__all__ = ["CaptureReader", "Damage"]
+__all__ = ["Batch", "CaptureReader", "Damage"]
 
 
 class CaptureReader:
-    """The records of one file, once: `for record in CaptureReader(path)`. Raises UnreadableCapture when it can't be
+    """The records of one file, once: `for record in CaptureReader(path)`, or, for large files,
+    `for batch in CaptureReader(path).batches()`. Both give the same. Raises UnreadableCapture when it can't be
     opened or is no capture. What is known only at the end (`damage`, `dropped`) is complete when the loop is over."""
 
     def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
         self.name, stream = _open(source)
         self._bytes = ByteStream(stream)
         self._notes = Notes()
-        try:
-            magic = self._bytes.peek(4)
-        except OSError as error:
+        self._reading: pcap.Reading | pcapng.Reading
+        magic = self._bytes.peek(4)
+        if self._bytes.failure is not None and not magic:
             self.close()
-            raise UnreadableCapture(_cannot_open(self.name, error)) from error
+            raise UnreadableCapture(_cannot_open(self.name, self._bytes.failure))
         if magic == pcapng.MAGIC:
             self.format = "pcapng"
+            self._reading = pcapng.Reading(self._bytes, self._notes)
         elif magic in pcap.MAGICS:
             self.format = "pcap"
+            self._reading = pcap.Reading(self._bytes, self._notes)
         else:
             self.close()
             raise UnreadableCapture(
@@ -47,23 +51,35 @@ class CaptureReader:
             )
 
     def __iter__(self) -> Iterator[Record]:
-        read = pcapng.read if self.format == "pcapng" else pcap.read
         try:
-            yield from read(self._bytes, self._notes)
-        except OSError as error:
-            self._notes.damage.append(Damage(self._bytes.offset, f"reading failed here: {error.strerror or error}"))
+            while True:
+                record = self._reading.one()
+                if record is not None:
+                    yield record
+        except EndError:
+            pass
+        finally:
+            self.close()
+
+    def batches(self, size: int = 65536, compiled: Compile | None = None) -> Iterator[Batch]:
+        """The same in batches of at most `size` frames, each valid until the next is asked for. `compiled` turns a
+        function of index.py into its compiled form, numba.njit for example, and all it calls."""
+        try:
+            yield from batches(self._bytes, self._reading, size, compiled)
         finally:
             self.close()
 
     @property
     def damage(self) -> tuple[Damage, ...]:
         """What was wrong with the file, in order."""
-        return tuple(self._notes.damage)
+        found = self._notes.damage
+        more = self._notes.passed_over
+        return (*found, Damage(found[-1].offset, f"and {more} more like this")) if more else tuple(found)
 
     @property
     def dropped(self) -> int:
         """Packets that the capture lost, as its statistics blocks say."""
-        return self._notes.dropped
+        return sum(self._notes.drops.values())
 
     @property
     def about(self) -> str:
@@ -85,7 +101,7 @@ def _open(source: str | os.PathLike[str] | IO[bytes]) -> tuple[str, IO[bytes]]:
         return str(getattr(source, "name", "the capture")), source
     name = os.fspath(source)
     try:
-        return name, Path(name).open("rb")
+        return name, Path(name).open("rb", buffering=0)
     except (OSError, ValueError) as error:
         raise UnreadableCapture(_cannot_open(name, error)) from error
 

@@ -1,0 +1,151 @@
+"""The frames of a capture file in batches: positions in a window of the file, as the tracker's loop wants them.
+
+House rules of this file:
+1. The loops of index.py take what is plain, the readings of pcap.py and pcapng.py everything else, one block at a time.
+2. A batch never waits for more of a pipe than has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableSequence
+from typing import Any
+
+from netprobe.model import Fact, Frame
+from netprobe.wire import pcap, pcapng
+from netprobe.wire.blocks import ByteStream, EndError
+from netprobe.wire.index import AT, BROKEN, COUNT, FULL, MORE, NUMBER, STATE, WHY
+
+Loop = Callable[..., None]
+Compile = Callable[[Loop], Loop]
+
+
+class Batch:
+    """Frames 0..count-1, frame i being buffer[starts[i]:ends[i]]. **Valid until the next batch is asked for**: window
+    and columns are used again.
+
+    `links` are LINKTYPE_ numbers, `times` nanoseconds since the epoch, `numbers` Wireshark's frame numbers,
+    `outgoings` 1 for sent, 0 for received, -1 for unknown, `lengths` those on the wire. `facts` are the facts among
+    the frames: (i, fact) stands before frame i. `base` is the offset in the file (in what it unpacks to, where it is
+    compressed) of buffer[0].
+
+    Interpreted, `buffer` is a bytearray and the columns are lists; compiled, NumPy arrays of uint8 and int64.
+    """
+
+    __slots__ = (
+        *("base", "buffer", "count", "ends", "facts", "lengths", "links", "numbers", "outgoings", "size", "starts"),
+        "times",
+    )
+
+    def __init__(self, size: int, column: Callable[[int], MutableSequence[int]]) -> None:
+        self.size = size
+        self.count = 0
+        self.base = 0
+        self.buffer: Any = b""
+        self.starts = column(size)
+        self.ends = column(size)
+        self.links = column(size)
+        self.times = column(size)
+        self.numbers = column(size)
+        self.outgoings = column(size)
+        self.lengths = column(size)
+        self.facts: list[tuple[int, Fact]] = []
+
+    @property
+    def columns(self) -> tuple[MutableSequence[int], ...]:
+        """In the order in which the loops of index.py take them."""
+        return self.starts, self.ends, self.links, self.times, self.numbers, self.outgoings, self.lengths
+
+    def append(self, frame: Frame, start: int) -> None:
+        """Add a frame that was taken without the loop; its data stand at `start` in the buffer."""
+        i = self.count
+        self.starts[i] = start
+        self.ends[i] = start + len(frame.data)
+        self.links[i] = frame.link_type
+        self.times[i] = frame.time_ns
+        self.numbers[i] = frame.number
+        self.outgoings[i] = -1 if frame.outgoing is None else int(frame.outgoing)
+        self.lengths[i] = frame.length
+        self.count = i + 1
+
+
+def batches(
+    stream: ByteStream, reading: pcap.Reading | pcapng.Reading, size: int, compiled: Compile | None
+) -> Iterator[Batch]:
+    """Every frame and fact of `stream`, in order, at most `size` frames or facts at a time."""
+    columns = _lists if compiled is None else _arrays
+    loop = reading.loop if compiled is None else compiled(reading.loop)
+    batch = Batch(size, columns)
+    state = columns(STATE)
+    window: Any = None
+    table = _Table()
+    while True:
+        if window is not stream.buffer:
+            window = stream.buffer
+            batch.buffer = window if compiled is None else _bytes(window)
+        batch.base = stream.base
+        why = MORE
+        if reading.ready:
+            state[AT], state[COUNT], state[NUMBER] = stream.at, batch.count, reading.number
+            arguments = reading.arguments()
+            if compiled is not None:
+                arguments = tuple(table.of(one) if isinstance(one, list) else one for one in arguments)
+            loop(batch.buffer, stream.end, *arguments, size, *batch.columns, state)
+            stream.at, batch.count, reading.number = int(state[AT]), int(state[COUNT]), int(state[NUMBER])
+            why = state[WHY]
+        if (batch.count or batch.facts) and (why in (FULL, MORE, BROKEN) or len(batch.facts) >= size):
+            yield batch
+            batch.count = 0
+            batch.facts = []
+            if why == FULL:
+                continue
+        if why == MORE and reading.ready and stream.more():
+            continue
+        try:
+            record = reading.one()
+        except EndError:
+            break
+        if isinstance(record, Frame):
+            batch.append(record, reading.place)
+        elif record is not None:
+            batch.facts.append((batch.count, record))
+    if batch.count or batch.facts:
+        yield batch
+
+
+def _lists(size: int) -> MutableSequence[int]:
+    return [0] * size
+
+
+def _arrays(size: int) -> MutableSequence[int]:
+    import numpy as np
+
+    array: Any = np.zeros(size, dtype=np.int64)
+    return array  # type: ignore[no-any-return]
+
+
+def _bytes(window: bytearray) -> Any:
+    import numpy as np
+
+    return np.frombuffer(window, dtype=np.uint8)
+
+
+class _Table:
+    """The interfaces' list of integers as an array that grows with it: a file may describe a hundred thousand."""
+
+    def __init__(self) -> None:
+        self._of: list[int] | None = None
+        self._done = 0
+        self._array: Any = _arrays(64)
+
+    def of(self, numbers: list[int]) -> Any:
+        """The array that begins with `numbers`, a list that is only ever appended to."""
+        if numbers is not self._of:
+            self._of, self._done = numbers, 0
+        if len(numbers) > len(self._array):
+            grown: Any = _arrays(2 * len(numbers))
+            grown[: self._done] = self._array[: self._done]
+            self._array = grown
+        if len(numbers) > self._done:
+            self._array[self._done : len(numbers)] = numbers[self._done :]
+            self._done = len(numbers)
+        return self._array
