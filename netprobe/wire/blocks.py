@@ -45,6 +45,10 @@ class BrokenStreamError(OSError):
     """The stream can't be unpacked any further; the message says why."""
 
 
+class CutStreamError(BrokenStreamError):
+    """The stream ends before what unpacks it has come to an end."""
+
+
 class Source(Protocol):
     """What bytes come from; both methods as in io.RawIOBase."""
 
@@ -72,9 +76,12 @@ class Notes:
 
     def ended(self, stream: ByteStream, offset: int, what: str = "", *, damage: bool = False) -> EndError:
         """The stream is over. Tells why it is so early, if it is: `what` says what is incomplete at `offset`."""
-        if stream.failure is not None:
+        if isinstance(stream.failure, CutStreamError):
+            what = what or str(stream.failure)
+        elif stream.failure is not None:
+            what = ""
             self.damaged(offset, f"reading failed here: {stream.failure.strerror or stream.failure}")
-        elif what and damage:
+        if what and damage:
             self.damaged(offset, what)
         elif what:
             self.damaged(offset, f"{what}; the file was copied while it was written?", notice=True)
@@ -102,6 +109,7 @@ class ByteStream:
         self._source = source
         self._readinto = getattr(source, "readinto1", None) or source.readinto  # type: ignore[union-attr]
         self._poll = _poll(source)
+        self._source_ready = getattr(source, "ready", None)
         self.buffer = bytearray(window)
         self.at = 0
         self.end = 0
@@ -131,7 +139,7 @@ class ByteStream:
         self._make_room(count)
         before = self.end
         while not self.finished and self.end < len(self.buffer):
-            if self.end > before and not self._ready():
+            if self.end > before and not self._more_ready():
                 break
             try:
                 with memoryview(self.buffer) as window, window[self.end :] as room:
@@ -157,6 +165,13 @@ class ByteStream:
         self.at += count
         return found
 
+    def take(self, most: int) -> bytes:
+        """What is there without waiting, at least a byte and at most `most`; nothing at the end. OSError when that was
+        a failure."""
+        if self.at == self.end and not self.more() and self.failure is not None:
+            raise self.failure
+        return self.read(min(most, self.end - self.at))
+
     def close(self) -> None:
         """Close the file."""
         with contextlib.suppress(OSError):
@@ -174,8 +189,13 @@ class ByteStream:
             self._base += self.at
             self.buffer, self.at, self.end = room, 0, rest
 
-    def _ready(self) -> bool:
-        """Whether the next read gives something at once."""
+    def ready(self) -> bool:
+        """Whether something more can be had without waiting."""
+        return self.at < self.end or self.finished or self._more_ready()
+
+    def _more_ready(self) -> bool:
+        if self._source_ready is not None:
+            return bool(self._source_ready())
         return self._poll is None or bool(self._poll.poll(0))
 
 

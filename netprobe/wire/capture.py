@@ -19,21 +19,27 @@ from netprobe.errors import UnreadableCapture
 from netprobe.model import Record
 from netprobe.wire import pcap, pcapng
 from netprobe.wire.batches import Batch, Compile, batches
-from netprobe.wire.blocks import ByteStream, Damage, EndError, Notes
+from netprobe.wire.blocks import WINDOW, ByteStream, Damage, EndError, Notes
+from netprobe.wire.compression import MOST_UNPACKED, SIGNATURE, Unpacked, kind_of
 
 __all__ = ["Batch", "CaptureReader", "Damage"]
 
 
 class CaptureReader:
-    """The records of one file, once: `for record in CaptureReader(path)`, or, for large files,
+    """The records of one file (`-`: standard input), once: `for record in CaptureReader(path)`, or, for large files,
     `for batch in CaptureReader(path).batches()`. Both give the same. Raises UnreadableCapture when it can't be
     opened or is no capture. What is known only at the end (`damage`, `dropped`) is complete when the loop is over."""
 
-    def __init__(self, source: str | os.PathLike[str] | IO[bytes]) -> None:
+    def __init__(
+        self, source: str | os.PathLike[str] | IO[bytes], *, window: int = WINDOW, most_unpacked: int = MOST_UNPACKED
+    ) -> None:
         self.name, stream = _open(source)
-        self._bytes = ByteStream(stream)
+        self._bytes = ByteStream(stream, window)
         self._notes = Notes()
         self._reading: pcap.Reading | pcapng.Reading
+        self.compression = kind_of(self._bytes.peek(SIGNATURE))
+        if self.compression is not None:
+            self._bytes = _unpacked(self._bytes, self.compression, self.name, window, most_unpacked)
         magic = self._bytes.peek(4)
         if self._bytes.failure is not None and not magic:
             self.close()
@@ -47,7 +53,8 @@ class CaptureReader:
         else:
             self.close()
             raise UnreadableCapture(
-                f"{self.name} is not a capture: it begins with {magic.hex() or 'nothing'}. Give a pcap or pcapng file."
+                f"{self.name} is not a capture: it {'unpacks to' if self.compression else 'begins with'} "
+                f"{magic.hex() or 'nothing'}. Give a pcap or pcapng file, plain or compressed (gzip, zstd, lz4, xz)."
             )
 
     def __iter__(self) -> Iterator[Record]:
@@ -101,9 +108,19 @@ def _open(source: str | os.PathLike[str] | IO[bytes]) -> tuple[str, IO[bytes]]:
         return str(getattr(source, "name", "the capture")), source
     name = os.fspath(source)
     try:
+        if name == "-":
+            return "standard input", os.fdopen(os.dup(0), "rb", buffering=0)
         return name, Path(name).open("rb", buffering=0)
     except (OSError, ValueError) as error:
         raise UnreadableCapture(_cannot_open(name, error)) from error
+
+
+def _unpacked(packed: ByteStream, kind: str, name: str, window: int, most: int) -> ByteStream:
+    try:
+        return ByteStream(Unpacked(packed, kind, name, most), window)
+    except UnreadableCapture:
+        packed.close()
+        raise
 
 
 def _cannot_open(name: str, error: OSError | ValueError) -> str:
