@@ -3,6 +3,8 @@
     columns   the table's columns, by name
     decode    headers of one frame
     rows      a row's life: found, opened, filled, settled, used again
+    sides     each side's states, history and looks
+    hosts     what each server address showed elsewhere
     loop      the one loop over frames
     jit       the same functions, compiled
 
@@ -19,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from netprobe.model import Frame
-from netprobe.tracker import columns, loop, rows
+from netprobe.tracker import columns, hosts, loop, rows
 from netprobe.tracker.columns import N_CLOCK, N_FREE_ROWS, N_FREE_TALKS, N_REUSES, TALK_WIDTH, WIDTH
 
 __all__ = ["INTERPRETED", "Engine", "Tracker"]
@@ -65,7 +67,14 @@ class Engine:
 
 
 INTERPRETED = Engine(
-    SimpleNamespace(advance=loop.advance, sweep=rows.sweep, release=rows.release, enter=rows.enter), compiled=False
+    SimpleNamespace(
+        advance=loop.advance,
+        sweep=rows.sweep,
+        release=rows.release,
+        enter=rows.enter,
+        recall_host=hosts.recall_host,
+    ),
+    compiled=False,
 )
 
 
@@ -83,6 +92,7 @@ class Tracker:
         self._counters[N_REUSES] = int(reuses)
         self._decoded = engine.integers(columns.DECODED)
         self._table: Any = engine.table(0)
+        self.hosts = engine.integers(hosts.HOSTS * hosts.H_WIDTH)
         self._slots: MutableSequence[int] = engine.integers(0)
         self._free_rows = engine.integers(0)
         self._settled = engine.integers(0)
@@ -176,6 +186,7 @@ class Tracker:
                 self.talks,
                 self._free_talks,
                 self._counters,
+                self.hosts,
                 touched,
                 self._decoded,
             )

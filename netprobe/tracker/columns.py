@@ -107,7 +107,98 @@ TOUCHED = BORN + 1  # time of the last packet that belongs to it; never runs bac
 REPLACED = BORN + 2  # 1: a later attempt between the same endpoints took its place
 TALK = BORN + 3  # where its first payload bytes are kept: number of the place plus one, 0 none
 
-WIDTH = BORN + 4
+# --- each side of a connection as Zeek's endpoint and as a sender of packets (sides.py): C_SIDE + E_..., S_SIDE + E_...
+E_STATE = 0  # one of the Z_ values, 16 times the one before it added
+E_START = 1  # sequence number where its numbering begins
+E_LAST = 2  # one past the last sequence number seen
+E_SYN = 3  # relative numbers of the SYN, FIN and RST last told in the history
+E_FIN = 4
+E_RST = 5
+E_REPEATS = 6  # payload segments sent again
+E_ZEROES = 7  # zero windows
+E_GAPS = 8  # gaps: the other side acknowledged what the capture never had
+E_GAP_TO = 9
+E_HOLED = 10  # 1: a later segment came and E_HOLE..E_HOLE_END is missing
+E_HOLE = 11
+E_HOLE_END = 12
+E_ACKED = 13  # highest acknowledgement by the other side
+E_LARGEST = 14  # largest payload sent
+E_PASSED = 15  # no larger segment than this is known to have been acknowledged
+E_AGAIN = 16  # the first unacknowledged segment, sent again: number, length, times
+E_AGAIN_LENGTH = 17
+E_AGAIN_COUNT = 18
+E_SACKED = 19  # acknowledgements by the other side that stand still, with a later block (SACK)
+E_TTL_LOW = 20  # of all its packets but resets; 0 none
+E_TTL_HIGH = 21
+E_IP_ID = 22  # of its latest packet but resets
+E_ID_KIND = 23  # one of the Y_ values
+E_WINDOW = 24
+E_FLOW = 25
+E_RESETS = 26
+E_RST_SEQ = 27  # of its first reset
+E_RST_TTL = 28
+E_SIGNS = 29  # X_ bits: what its resets have that its other packets don't
+E_COUNT = 30  # packets but resets
+SIDE_WIDTH = 31
+C_SIDE = BORN + 4
+S_SIDE = C_SIDE + SIDE_WIDTH
+
+Z_INACTIVE = 0
+Z_SYN_SENT = 1
+Z_SYN_ACK_SENT = 2
+Z_PARTIAL = 3
+Z_ESTABLISHED = 4
+Z_CLOSED = 5
+Z_RESET = 6
+
+Y_UNKNOWN = 0
+Y_ZERO = 1  # IP ID always 0
+Y_COUNTS = 2  # the next packet's ID is a little larger
+Y_OTHER = 3
+Y_ONE = 4  # one packet seen: its ID is not 0
+
+X_TTL = 1  # a TTL that none of its other packets has
+X_ID = 2  # an IP ID far from its counter's
+X_ID_OF_PEER = 4  # the IP ID of the packet it answers
+X_WINDOW_OF_PEER = 8  # the window of the packet it answers, not its own
+X_BEYOND = 16  # a number beyond the next expected one
+X_FLOW = 32  # another flow label (IPv6)
+X_TTLS = 64  # resets with two TTLs
+X_SEQS = 128  # resets with several numbers
+X_WENT_ON = 256  # the sender sent data beyond the reset's number afterwards, with a TTL of its packets before
+
+# --- what its server's address showed elsewhere in the capture (hosts.py), copied when the row is settled
+A_KNOWN = 0  # 1: the table still knows this address
+A_PING = 1  # TTL of an echo reply; 0 none
+A_OPEN = 2  # two TTLs of SYN-ACKs
+A_OPEN2 = 3
+A_HERE = 4  # 1: a SYN-ACK came from this very port
+A_CONTROL = 5  # another port answered: 0 none, 1 SYN-ACK, 2 reset
+A_RESET = 6  # TTL of a reset of another port that copies the DSCP of its SYN
+A_RESET_TOS = 7  # T_ value of another port's reset
+A_ALL_OPEN = 8  # 1: four ports or more answered, all of them with SYN-ACK
+A_FULL = 9  # 1: a packet of this address had the TTL it started with
+HOST_WIDTH = 10
+HOST = S_SIDE + SIDE_WIDTH
+
+T_UNKNOWN = 0  # DSCP of a reset against that of the SYN it answers
+T_ECHO = 1
+T_ZERO = 2
+T_OTHER = 3
+
+# --- when the client repeated its SYN: three gaps, four bits each, one of the W_ values
+RHYTHM = HOST + HOST_WIDTH
+W_HALF = 1  # about half a second; then one, two, three, four, six, eight
+W_ONE = 2
+W_TWO = 3
+W_THREE = 4
+W_FOUR = 5
+W_SIX = 6
+W_EIGHT = 7
+W_OTHER = 15
+ONWARD = RHYTHM + 1  # 1: the client went on (ACK, data) though no packet of the server was captured
+
+WIDTH = RHYTHM + 2
 
 # --- the first payload bytes of a connection, in a place of their own: the server's, then the client's
 S_KEPT = 2048
@@ -124,6 +215,7 @@ O_FASTOPEN = 32
 O_OTHER = 64
 O_FRAGMENT = 128  # the packet was a first fragment
 O_DF = 256
+O_SACKED = 512  # a SACK option with at least one block (RFC 2018)
 USUAL_OPTIONS = O_MSS | O_WSCALE | O_SACK | O_TIMESTAMP | O_FASTOPEN | O_OTHER  # any of these: no bare SYN
 O_MSS_SHIFT = 16  # the MSS value in the bits above
 
@@ -145,11 +237,13 @@ L_ACK = 3
 L_DATA = 4
 L_FIN = 5
 L_RST = 6
+L_CORRUPT = 7  # never written: checksums are not looked at, as Zeek does with -C
 L_INCONSISTENT = 8
 L_MULTI = 9
 L_RETRANSMIT = 10
 L_WINDOW0 = 11
 L_GAP = 12
+L_FLIPPED = 13
 
 # --- counters of a whole run
 N_FRAMES = 0

@@ -46,6 +46,7 @@ from netprobe.tracker.columns import (
     O_MSS_SHIFT,
     O_OTHER,
     O_SACK,
+    O_SACKED,
     O_TIMESTAMP,
     O_WSCALE,
     P_ECHO,
@@ -298,6 +299,8 @@ def tcp(b: Buffer, at: int, end: int, wire_end: int, d: Row) -> None:
             options |= O_WSCALE
         elif kind == 4:
             options |= O_SACK
+        elif kind == 5:
+            options |= O_OTHER | O_SACKED
         elif kind == 8:
             options |= O_TIMESTAMP
         elif kind == 19:

@@ -24,8 +24,10 @@ from netprobe.tracker.columns import (
     C_RST,
     C_SEGMENTS,
     C_SEGMENTS_N,
+    C_SIDE,
     CHALLENGE,
     CLIENT,
+    COUNT,
     CPORT,
     D_ACK,
     D_CODE,
@@ -73,13 +75,6 @@ from netprobe.tracker.columns import (
     K_ECHO,
     K_NEIGHBOR,
     K_TCP,
-    L_ACK,
-    L_DATA,
-    L_FIN,
-    L_RETRANSMIT,
-    L_RST,
-    L_SYN,
-    L_SYNACK,
     MIDSTREAM,
     N_CLOCK,
     N_FRAGMENTS,
@@ -116,6 +111,7 @@ from netprobe.tracker.columns import (
     S_REPEATS,
     S_SEGMENTS,
     S_SEGMENTS_N,
+    S_SIDE,
     SEQ,
     SERVER,
     SPORT,
@@ -123,12 +119,15 @@ from netprobe.tracker.columns import (
     SYNACK,
     SYNACK2,
     TIME,
+    TOS,
     TOUCHED,
     WINDOW,
     WINDOW_OPENED,
 )
 from netprobe.tracker.decode import Buffer, Row, decode
-from netprobe.tracker.rows import Rows, distance, find, history, keep, open_row, over, remember, same, segment
+from netprobe.tracker.hosts import N_OPEN, N_PING, N_RESET, note_host
+from netprobe.tracker.rows import Rows, distance, find, keep, open_row, over, remember, same, segment
+from netprobe.tracker.sides import flipped, follow, keep_rhythm
 
 IP_TCP = 6
 # A reset or segment within this distance of the expected sequence number belongs to the connection (RFC 5961 3.2 uses
@@ -148,32 +147,25 @@ def from_client(r: Row, d: Row, number: int, time: int) -> None:
     if flags & F_SYN:
         if d[D_SEQ] == r[FIRST + SEQ]:
             remember(r, FIRST, d, number, time)
-            history(r, L_RETRANSMIT, False)
         else:
             remember(r, SYN2, d, number, time)
         return
     if flags & F_RST:
         remember(r, C_RST, d, number, time)
-        history(r, L_RST, False)
         return
     if flags & F_ACK and r[SYNACK + FRAME] != 0 and d[D_PAYLOAD] == 0 and not flags & F_FIN:
-        if r[C_ACK + FRAME] == 0:
-            history(r, L_ACK, False)
         remember(r, C_ACK, d, number, time)
     if d[D_PAYLOAD] > 0:
         ahead = distance(d[D_SEQ], r[C_NEXT])
         if ahead < 0:
             r[C_REPEATS] += 1
-            history(r, L_RETRANSMIT, False)
         else:
             segment(r, C_SEGMENTS, C_SEGMENTS_N, d, number, time, (d[D_SEQ] - r[FIRST + SEQ] - 1) & 0xFFFFFFFF)
             r[C_NEXT] = (d[D_SEQ] + d[D_PAYLOAD]) & 0xFFFFFFFF
             r[C_BYTES] += d[D_PAYLOAD]
         remember(r, C_DATA, d, number, time)
-        history(r, L_DATA, False)
     if flags & F_FIN:
         remember(r, C_FIN, d, number, time)
-        history(r, L_FIN, False)
 
 
 def odd(r: Row, d: Row, number: int, time: int, counters: MutableSequence[int]) -> None:
@@ -195,7 +187,6 @@ def answer_to_probe(r: Row, d: Row, number: int, time: int, counters: MutableSeq
         fits = bool(flags & F_ACK) and d[D_ACK] == (r[FIRST + SEQ] + (1 if sent & F_FIN else 0)) & 0xFFFFFFFF
     if fits:
         remember(r, RST, d, number, time)
-        history(r, L_RST, True)
     else:
         odd(r, d, number, time, counters)
 
@@ -224,7 +215,6 @@ def from_server(r: Row, d: Row, number: int, time: int, counters: MutableSequenc
             beyond = distance(d[D_ACK], expected)
             if flags & F_ACK and ((0 <= beyond <= r[C_BYTES]) or (r[SYN2 + FRAME] != 0 and d[D_ACK] == second)):
                 remember(r, RST, d, number, time)
-                history(r, L_RST, True)
             else:
                 odd(r, d, number, time, counters)
         elif flags & F_ACK and d[D_PAYLOAD] == 0 and not flags & F_FIN:
@@ -234,7 +224,6 @@ def from_server(r: Row, d: Row, number: int, time: int, counters: MutableSequenc
                 odd(r, d, number, time, counters)
             else:
                 remember(r, CHALLENGE, d, number, time)
-            history(r, L_ACK, True)
         else:
             odd(r, d, number, time, counters)
         return
@@ -246,7 +235,6 @@ def syn_ack(r: Row, d: Row, number: int, time: int) -> None:
     if r[SYNACK + FRAME] == 0:
         remember(r, SYNACK, d, number, time)
         r[S_NEXT] = (d[D_SEQ] + 1) & 0xFFFFFFFF
-        history(r, L_SYNACK, True)
     elif d[D_SEQ] == r[SYNACK + SEQ]:
         remember(r, SYNACK, d, number, time)
     else:
@@ -262,7 +250,6 @@ def stream_from_server(r: Row, d: Row, number: int, time: int, counters: Mutable
     if flags & F_RST:
         if -1 <= ahead <= PLAUSIBLE_WINDOW or (r[FIRST + FRAME] != 0 and d[D_SEQ] == r[C_RST + ACK]):
             remember(r, RST, d, number, time)
-            history(r, L_RST, True)
         else:
             odd(r, d, number, time, counters)
         return
@@ -287,12 +274,8 @@ def stream_from_server(r: Row, d: Row, number: int, time: int, counters: Mutable
             r[S_BYTES] += d[D_PAYLOAD]
             r[S_NEXT] = end
         remember(r, S_DATA, d, number, time)
-        history(r, L_DATA, True)
-    elif not flags & F_FIN:
-        history(r, L_ACK, True)
     if flags & F_FIN:
         remember(r, S_FIN, d, number, time)
-        history(r, L_FIN, True)
 
 
 def receive_tcp(
@@ -305,6 +288,7 @@ def receive_tcp(
     mask: int,
     free_rows: Sequence[int],
     counters: MutableSequence[int],
+    hosts: MutableSequence[int],
 ) -> int:
     """A TCP segment: a further packet of a known attempt, or the first of a new one. Returns its row, or -1."""
     slot = find(d, D_SRC, D_DST, d[D_SPORT], d[D_DPORT], K_TCP, table, slots, mask)
@@ -328,26 +312,44 @@ def receive_tcp(
                 start_syn(table[row], d)
                 return row
         if client:
+            if syn and d[D_SEQ] == r[FIRST + SEQ]:
+                keep_rhythm(r, time)
             from_client(r, d, number, time)
+            follow(r, d, C_SIDE, S_SIDE)
         else:
+            unsolicited = r[ODD + COUNT]
             from_server(r, d, number, time, counters)
+            if r[ODD + COUNT] == unsolicited:
+                follow(r, d, S_SIDE, C_SIDE)
+                note_answer(r, d, hosts)
         return known
     if syn or outgoing == 1:  # an attempt, or a probe of ours that is no SYN
         row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
         if syn:
             start_syn(table[row], d)
+        else:
+            follow(table[row], d, C_SIDE, S_SIDE)
         return row
     if outgoing == 0:
         counters[N_UNSOLICITED] += 1
         return -1
-    return midstream(d, number, time, outgoing, table, slots, slot, free_rows, counters)
+    return midstream(d, number, time, outgoing, table, slots, slot, free_rows, counters, hosts)
 
 
 def start_syn(r: Row, d: Row) -> None:
     """The first SYN of an attempt."""
     r[C_NEXT] = (d[D_SEQ] + 1 + d[D_PAYLOAD]) & 0xFFFFFFFF
     r[C_BYTES] = d[D_PAYLOAD]
-    history(r, L_SYN, False)
+    follow(r, d, C_SIDE, S_SIDE)
+
+
+def note_answer(r: Row, d: Row, hosts: MutableSequence[int]) -> None:
+    """What a first answer to a SYN shows of the server's address, for other attempts."""
+    if d[D_FLAGS] & F_SYN:
+        if r[SYNACK + COUNT] == 1:
+            note_host(hosts, d, N_OPEN, 0)
+    elif d[D_FLAGS] & F_RST and r[SYNACK + FRAME] == 0 and r[RST + COUNT] == 1 and r[FIRST + FLAGS] & F_SYN:
+        note_host(hosts, d, N_RESET, r[FIRST + TOS])
 
 
 def midstream(
@@ -360,6 +362,7 @@ def midstream(
     slot: int,
     free_rows: Sequence[int],
     counters: MutableSequence[int],
+    hosts: MutableSequence[int],
 ) -> int:
     """A capture that starts in the middle of a connection: who is the client is told by a SYN-ACK, else by the lower
     port."""
@@ -371,6 +374,7 @@ def midstream(
     r = table[row]
     r[MIDSTREAM] = 1
     if by_server:
+        flipped(r)
         for i in range(BLOCK_WIDTH):
             r[FIRST + i] = 0
         if flags & F_SYN:
@@ -380,9 +384,13 @@ def midstream(
             syn_ack(r, d, number, time)
         else:
             stream_from_server(r, d, number, time, counters)
+        if r[ODD + COUNT] == 0:
+            follow(r, d, S_SIDE, C_SIDE)
+            note_answer(r, d, hosts)
     else:
         r[C_NEXT] = d[D_SEQ]
         from_client(r, d, number, time)
+        follow(r, d, C_SIDE, S_SIDE)
     return row
 
 
@@ -442,6 +450,7 @@ def receive_pair(
     mask: int,
     free_rows: Sequence[int],
     counters: MutableSequence[int],
+    hosts: MutableSequence[int],
 ) -> int:
     """Echo and neighbour discovery: a question opens a row, the reply from the one asked completes it."""
     aport = d[D_SPORT]
@@ -460,6 +469,8 @@ def receive_pair(
     r = table[slots[slot] - 1]
     if same(r, SERVER, d, D_SRC):
         remember(r, REPLY, d, number, time)
+        if kind == K_ECHO:
+            note_host(hosts, d, N_PING, 0)
     return slots[slot] - 1
 
 
@@ -479,6 +490,7 @@ def advance(
     talks: MutableSequence[int],
     free_talks: Sequence[int],
     counters: MutableSequence[int],
+    hosts: MutableSequence[int],
     touched: MutableSequence[int],
     d: Row,
 ) -> int:
@@ -500,7 +512,7 @@ def advance(
         if protocol == P_TCP:
             counters[N_TCP] += 1
             d[D_SEGMENT] = 0
-            row = receive_tcp(d, number, time, outgoings[i], table, slots, mask, free_rows, counters)
+            row = receive_tcp(d, number, time, outgoings[i], table, slots, mask, free_rows, counters, hosts)
             if d[D_SEGMENT] != 0 and counters[N_REUSES] != 0:
                 keep(table[row], d, buffer, starts[i], ends[i], talks, free_talks, counters)
         elif protocol == P_ICMP_ERROR:
@@ -510,13 +522,13 @@ def advance(
             counters[N_ICMP] += 1
             asks = protocol == P_ECHO
             row = receive_pair(
-                d, K_ECHO, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters
+                d, K_ECHO, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters, hosts
             )
         elif protocol == P_NEIGHBOR_ASK or protocol == P_NEIGHBOR_REPLY:
             counters[N_NEIGHBOR] += 1
             asks = protocol == P_NEIGHBOR_ASK
             row = receive_pair(
-                d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters
+                d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters, hosts
             )
         elif protocol == P_FRAGMENT:
             counters[N_FRAGMENTS] += 1

@@ -45,10 +45,6 @@ from netprobe.tracker.columns import (
     G_OFFSET,
     G_SEEN,
     G_TIME,
-    HISTORY_A,
-    HISTORY_B,
-    HISTORY_N,
-    HISTORY_SEEN,
     IP_ID,
     K_TCP,
     KIND,
@@ -92,7 +88,6 @@ CLOSED_NS = 5_000_000_000
 UNANSWERED_NS = 70_000_000_000
 HALF_CLOSED_NS = 120_000_000_000
 IDLE_NS = 3_600_000_000_000
-
 
 
 def distance(a: int, b: int) -> int:
@@ -151,20 +146,6 @@ def remember(r: Row, block: int, d: Row, number: int, time: int) -> None:
     r[block + OPTIONS] = d[D_OPTIONS]
     r[block + COUNT] = 1
     r[block + LAST] = time
-
-
-def history(r: Row, letter: int, server: bool) -> None:
-    """Append a letter of Zeek's history the first time it happens (at most 24 of them)."""
-    code = letter + 16 if server else letter
-    if r[HISTORY_SEEN] & (1 << code) or r[HISTORY_N] >= 24:
-        return
-    r[HISTORY_SEEN] |= 1 << code
-    n = r[HISTORY_N]
-    if n < 12:
-        r[HISTORY_A] |= code << (5 * n)
-    else:
-        r[HISTORY_B] |= code << (5 * (n - 12))
-    r[HISTORY_N] = n + 1
 
 
 def open_row(
