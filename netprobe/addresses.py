@@ -83,6 +83,10 @@ _REMARKS: tuple[tuple[Network, str], ...] = tuple(
 )
 
 
+# The ranges that there is something to say about; no address is in two of them.
+SPECIAL = tuple(block for block, _ in _REMARKS)
+
+
 def remarks(address: str) -> tuple[str, ...]:
     """What this address (canonical text) tells by itself: ranges in which the machine may not be the one meant."""
     parsed = parse_address(address.partition("%")[0])

@@ -11,10 +11,7 @@ from enum import StrEnum
 from netprobe import icmp
 from netprobe.model import ConnectionFact, Endpoint
 from netprobe.tracker import columns as c
-
-# A TTL at or below this on an outgoing probe was set on purpose: no operating system starts with less than 60 but
-# a few printers with 32, and no path is longer than 30 routers.
-LIMITED_TTL = 30
+from netprobe.tracker.classes import LIMITED_TTL
 
 
 class Form(StrEnum):

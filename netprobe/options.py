@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netprobe.addresses import Network
+from netprobe.selection import Selection
 from netprobe.targets import Target
 
 DEFAULT_RATE = 500.0
@@ -40,7 +41,24 @@ class ScanOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyzeOptions:
-    """One `netprobe analyze`. `servers` restricts the verdicts to these addresses (empty: all)."""
+    """One `netprobe analyze`.
 
-    files: tuple[Path, ...]
-    servers: tuple[str, ...] = ()
+    `files`: each for itself, or, `together`, as one stream in time order; `-` is standard input. `pair`: two captures
+    of the same conversations instead, the client's and the server's. `tunnels`: look inside tunnels. `vantage`: where
+    the capture was taken (client, server, middle; None: found out). `keep`: whether the verdicts are wanted in the
+    result, too, or only as they settle. `display_filter`: only attempts of which a packet matches, in Wireshark's
+    language. `cross_check`: compare the decoding of decisive packets with tshark's. `compiled`: the tracker's loop
+    compiled (True), interpreted (False), or what pays (None).
+    """
+
+    files: tuple[Path, ...] = ()
+    servers: tuple[str, ...] = ()  # the same as in `selection`, for callers that have nothing but addresses
+    selection: Selection = Selection()
+    together: bool = False
+    pair: tuple[Path, Path] | None = None
+    tunnels: bool = False
+    vantage: str | None = None
+    keep: bool = True
+    display_filter: str | None = None
+    cross_check: bool = False
+    compiled: bool | None = None

@@ -65,6 +65,7 @@ def values(e: Evidence, origin: Origin) -> dict[str, object]:
     _icmp(found, e)
     _walk(found, e)
     _service(found, e)
+    found.update({name: value for name, value in e.named.items() if name in found})
     return found
 
 
@@ -84,7 +85,7 @@ def _waited(e: Evidence) -> str:
         start = e.conversation.last_ns
         if e.conversation.attempt.client_ack is not None and not e.conversation.stream:
             start = e.conversation.attempt.client_ack.time_ns
-    return str(round((e.now_ns - start) / 1e9))
+    return str((e.now_ns - start + 500_000_000) // 1_000_000_000)
 
 
 def _unsettled(e: Evidence) -> str:
@@ -169,6 +170,12 @@ def _reset(found: dict[str, object], e: Evidence) -> None:
         found["rst_walk_ttl"] = e.survey.port_reached
 
 
+def _tenths(duration_ns: int, unit_ns: int) -> str:
+    """A duration with one decimal. In integers: whoever fills in many of them must come to the same digits."""
+    tenths = (duration_ns + unit_ns // 20) // (unit_ns // 10)
+    return f"{tenths // 10}.{tenths % 10}"
+
+
 def _hops(count: int) -> str:
     return "1 hop" if count == 1 else f"{count} hops"
 
@@ -181,7 +188,7 @@ def _icmp(found: dict[str, object], e: Evidence) -> None:
     found["icmp_text"] = icmp.meaning.text
     found["icmp_reason"] = icmp.meaning.reason
     found["icmp_sender"] = icmp.sender
-    found["delay"] = f"{(icmp.time_ns - e.answer.first.time_ns) / 1e9:.1f}"
+    found["delay"] = _tenths(icmp.time_ns - e.answer.first.time_ns, 1_000_000_000)
     copies = sum(
         a.icmp.count for a in e.attempts if a.icmp is not None and a.icmp.sender == icmp.sender and not a.limited
     )
@@ -212,15 +219,17 @@ def _service(found: dict[str, object], e: Evidence) -> None:
     times = sorted(set(c.line_times))
     if len(times) >= 2:
         found["beat"] = f"{(times[-1] - times[0]) / (len(times) - 1) / 1e9:.1f}"
-    spoke_after = (a.server_data.time_ns - a.synack.time_ns) / 1e9 if a.server_data and a.synack else 0.0
-    found["late"] = f", after {spoke_after:.0f} s" if spoke_after >= 2 else ""
+    late = 0
+    if a.server_data is not None and a.synack is not None:
+        late = (a.server_data.time_ns - a.synack.time_ns + 500_000_000) // 1_000_000_000
+    found["late"] = f", after {late} s" if late >= 2 else ""
     found["preceded"] = (
         f", after {len(c.opening.lines)} other line{'s' * (len(c.opening.lines) > 1)}" if c.opening.lines else ""
     )
     if a.synack is not None:
         found["synack_copies"] = a.synack.count
         found["synack_ttl"] = a.synack.ttl
-        found["rtt"] = f"{(a.synack.time_ns - a.first.time_ns) / 1e6:.1f}"
+        found["rtt"] = _tenths(a.synack.time_ns - a.first.time_ns, 1_000_000)
     found["acknowledged"] = (
         "acknowledged" if a.client_acked > 1 else "not acknowledged" if a.client_data else "not asked for"
     )

@@ -76,7 +76,7 @@ def _rtt(a: Attempt | None) -> float | None:
     6298 3)."""
     if a is None or a.answered_ns is None or a.answered_ns < a.first.time_ns:
         return None
-    return round((a.answered_ns - a.first.time_ns) / 1e6, 3)
+    return (a.answered_ns - a.first.time_ns + 500) // 1000 / 1000  # whole microseconds
 
 
 def _citations(e: Evidence, rule: Rule) -> tuple[Citation, ...]:

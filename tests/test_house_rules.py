@@ -20,7 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # layer: (the modules in it, the layers it may import from)
     "nouns": ({"model", "icmp", "errors", "__init__"}, set()),
-    "request": ({"addresses", "ports", "targets", "options"}, {"nouns"}),
+    "request": ({"addresses", "ports", "targets", "selection", "options"}, {"nouns"}),
     "core": (
         {
             *(
@@ -44,7 +44,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "wire": ({"wire"}, {"nouns"}),
     "report": ({"report"}, {"nouns"}),
     "drivers": (
-        {"interrupts", "scan", "analyze", "replay", "doctor", "explain"},
+        {"interrupts", "scan", "analyze", "settling", "replay", "doctor", "explain"},
         {"nouns", "request", "core", "wire", "report"},
     ),
     "cli": ({"cli", "__main__"}, {"nouns", "request", "core", "wire", "report", "drivers"}),

@@ -39,7 +39,7 @@ def analyze(
 
     shown = Presentation(as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color)
     options = AnalyzeOptions(files=tuple(files), servers=_servers(server or []))
-    report = driver.run(options, shown.on_verdict, shown.notice)
+    report = driver.run(options, shown.on_verdict, shown.notice, shown.on_lines)
     raise typer.Exit(shown.finish(report))
 
 

@@ -34,22 +34,38 @@ def terminal_width(stream: TextIO) -> int | None:
 
 def show(text: str) -> None:
     """Write a piece of the result and flush it. Raises NetprobeError when it can't be written (a full disk)."""
-    stream = sys.stdout
-    if stream is None:  # started with standard output closed
-        return
-    try:
+    if sys.stdout is not None:  # None: started with standard output closed
         # An ASCII terminal must not turn a printable name into a crash.
-        stream.write(text.encode(stream.encoding or "ascii", "backslashreplace").decode(stream.encoding or "ascii"))
+        encoding = sys.stdout.encoding or "ascii"
+        _write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def show_octets(data: bytes) -> None:
+    """The same for a large piece that is ASCII already."""
+    if sys.stdout is not None:
+        _write(data)
+
+
+def _write(piece: str | bytes) -> None:
+    stream = sys.stdout
+    try:
+        if isinstance(piece, str):
+            stream.write(piece)
+        else:
+            stream.flush()
+            stream.buffer.write(piece)
         stream.flush()
     except BrokenPipeError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+        _to_nowhere(stream)
     except OSError as error:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
+        _to_nowhere(stream)
         raise NetprobeError(f"the result can't be written: {error.strerror}", "send it to another place") from error
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def tell(text: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
-from netprobe.cli.output import show, tell, terminal_width, wants_colour
+from netprobe.cli.output import show, show_octets, tell, terminal_width, wants_colour
 from netprobe.cli.progress import Progress
 from netprobe.errors import UsageError
 from netprobe.interrupts import Interrupts
@@ -43,6 +44,11 @@ class Presentation:
             from netprobe.report import json
 
             show(json.line(verdict))
+
+    @property
+    def on_lines(self) -> Callable[[bytes], None] | None:
+        """Takes JSON lines that are already text, where that is the form; else None."""
+        return show_octets if self._form == "jsonl" else None
 
     def notice(self, text: str) -> None:
         """Something the user should know that is not the result; said once."""

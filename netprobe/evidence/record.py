@@ -67,6 +67,7 @@ class Evidence:
     dropped: int = 0
     reassembles: bool = False
     pinged: int | None = None
+    named: dict[str, object] = field(default_factory=dict)  # what texts shall say instead of their own values
 
     def waits_until(self, time_ns: int) -> None:
         """Something pending settles then."""

@@ -9,6 +9,7 @@ House rules of this package:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netprobe.model import Mode, Verdict
@@ -40,8 +41,11 @@ class Report:
     capture: CaptureStatus = CaptureStatus()
     interrupted: bool = False
     failure: str | None = None
+    causes: Mapping[str, int] | None = None  # where the verdicts themselves were handed out and not kept
 
 
 def by_cause(report: Report) -> dict[str, int]:
     """How many verdicts each cause has, the most frequent first."""
+    if report.causes is not None:
+        return dict(report.causes)
     return dict(Counter(verdict.cause for verdict in report.verdicts).most_common())

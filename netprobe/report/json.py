@@ -48,7 +48,7 @@ def _head(report: Report) -> dict[str, Any]:
 def _tail(report: Report) -> dict[str, Any]:
     capture = report.capture
     tail: dict[str, Any] = {
-        "summary": {"verdicts": len(report.verdicts), "by_cause": by_cause(report)},
+        "summary": {"verdicts": sum(by_cause(report).values()), "by_cause": by_cause(report)},
         "capture": {
             "packets": capture.packets,
             "dropped": capture.dropped,

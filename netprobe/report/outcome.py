@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netprobe.report import Report
+from netprobe.report import Report, by_cause
 
 ALL_UP = 0
 NOT_UP = 1
@@ -18,7 +18,7 @@ UNMEASURED_CAUSES = frozenset({"name-not-found", "resolver-failure", "inconclusi
 def exit_code(report: Report) -> int:
     """130 interrupted, else 4 damaged input, else 3 something could not be measured (or saved), else 1 something is not
     up, else 0. A run without any verdict measured nothing."""
-    causes = {verdict.cause for verdict in report.verdicts}
+    causes = set(by_cause(report))
     if report.interrupted:
         return INTERRUPTED
     if report.capture.damage:

@@ -6,7 +6,7 @@
     sides     each side's states, history and looks
     hosts     what each server address showed elsewhere
     loop      the one loop over frames
-    jit       the same functions, compiled
+    classes   which rows share a diagnosis
 
 House rules of this package:
 1. The functions that see every packet are written in the subset of Python that Numba compiles; interpreted and compiled
@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from netprobe.model import Frame
-from netprobe.tracker import columns, hosts, loop, rows
+from netprobe.tracker import classes, columns, hosts, loop, rows
 from netprobe.tracker.columns import N_CLOCK, N_FREE_ROWS, N_FREE_TALKS, N_REUSES, TALK_WIDTH, WIDTH
 
 __all__ = ["INTERPRETED", "Engine", "Tracker"]
@@ -72,6 +72,7 @@ INTERPRETED = Engine(
         sweep=rows.sweep,
         release=rows.release,
         enter=rows.enter,
+        classify=classes.classify,
         recall_host=hosts.recall_host,
     ),
     compiled=False,

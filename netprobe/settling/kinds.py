@@ -1,0 +1,193 @@
+"""Attempts of a capture, each with its kind: the class of like ones that share a diagnosis."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netprobe.addresses import SPECIAL
+from netprobe.attempts import Attempt, Form, Segment, attempt, words
+from netprobe.evidence import collect
+from netprobe.model import Mode, TargetFact, Verdict
+from netprobe.settling.patterns import FIRST_WINDOW, MARKS, PORTS, Pattern, pattern
+from netprobe.tracker import Engine, Tracker, columns
+from netprobe.tracker.classes import KEY, PRIME, RANGE, SSH_PORT, settled_ns
+from netprobe.verdict import diagnose
+
+Row = Sequence[int]
+
+
+# Made-up endpoints, one set for each family, that a verdict's text can't hold by accident.
+_MADE_UP = {
+    4: ("11.213.241.197", "12.213.241.199", "13.213.241.198"),
+    6: ("2a0f:d5f1:c5f1::d1c5", "2a0f:d5f1:c7f1::d1c7", "2a0f:d5f1:c6f1::d1c6"),
+}
+
+
+@dataclass(slots=True)
+class Kind:
+    """A class of attempts. `verdict` is that of its first row, with made-up endpoints; `pattern` None where each row is
+    diagnosed for itself. `begin`: where the pattern stands for the compiled code."""
+
+    verdict: Verdict
+    pattern: Pattern | None
+    begin: int = -1
+
+
+class Settling:
+    """The attempts of one capture, in a table whose rows are used again."""
+
+    def __init__(self, engine: Engine, capacity: int = 64) -> None:
+        self._engine = engine
+        self.tracker = Tracker(reuses=True, engine=engine, capacity=capacity)
+        self._kinds: dict[bytes, Kind] = {}
+        self._ranges = engine.integers(RANGE * len(SPECIAL))
+        self._made_up: list[str] = []
+        for n, network in enumerate(SPECIAL):
+            mask, value = words(str(network.netmask)), words(str(network.network_address))
+            self._ranges[n * RANGE : (n + 1) * RANGE] = _integers(engine, (network.version, *mask, *value))
+            odd = 0xD5F1C5F1D5F1C5F1D5F1C5F1D5F1C5F1 & int(network.hostmask)
+            self._made_up.append(str(network.network_address + odd))
+        self._secret = _integers(engine, (secrets.randbelow(PRIME - 2) + 1, secrets.randbelow(PRIME - 2) + 1))
+        self._keys: Any = engine.integers(0)
+
+    def kinds(self, settled: Sequence[int]) -> Iterator[tuple[int, Kind]]:
+        """The rows among `settled` that are connection attempts, each with its class."""
+        count = len(settled)
+        if len(self._keys) < count * KEY:
+            self._keys = self._engine.integers(2 * count * KEY)
+        tracker = self.tracker
+        self._engine.functions.classify(
+            tracker.table,
+            _integers(self._engine, settled),
+            count,
+            tracker.clock_ns,
+            tracker.talks,
+            self._ranges,
+            self._secret,
+            self._keys,
+        )
+        if self._engine.compiled:
+            packed = self._keys[: count * KEY].tobytes()
+        else:
+            import array
+
+            packed = array.array("q", self._keys[: count * KEY]).tobytes()
+        width = 8 * KEY
+        known = self._kinds
+        for n, row in enumerate(settled):
+            key = packed[n * width : (n + 1) * width]
+            if key[:8] == _NO_ATTEMPT:
+                continue
+            kind = known.get(key)
+            if kind is None:
+                kind = known[key] = self._kind(tracker.table[row])
+            yield row, kind
+
+    def verdict(self, row: int) -> Verdict:
+        """The verdict of one row."""
+        return diagnose(self._evidence(self.tracker.table[row]))
+
+    def line(self, row: int, kind: Kind) -> str:
+        """The JSON line of one row."""
+        r = self.tracker.table[row]
+        if kind.pattern is not None:
+            return kind.pattern.line(r, self.tracker.clock_ns)
+        from netprobe.report import json
+
+        return json.line(diagnose(self._evidence(r)))
+
+    # ------------------------------------------------------------------ diagnosis
+
+    def _kind(self, actual: Row) -> Kind:
+        """Diagnose the first row of a class, with made-up endpoints in place of its own."""
+        r = _plain(actual)
+        version = r[columns.VERSION]
+        server, client, sender = _MADE_UP[version]
+        for n, network in enumerate(SPECIAL):
+            if network.version == version and _inside(r, self._ranges, n):
+                server = self._made_up[n]
+                break
+        own = {part: r[part : part + 4] for part in (columns.SERVER, columns.CLIENT, _SENDER)}
+        if own[columns.CLIENT] == own[columns.SERVER]:
+            client = server
+        if own[_SENDER] == own[columns.SERVER]:
+            sender = server
+        elif own[_SENDER] == own[columns.CLIENT]:
+            sender = client
+        _put(r, columns.SERVER, server)
+        _put(r, columns.CLIENT, client)
+        has_icmp = bool(r[columns.ICMP + columns.I_FRAME])
+        if has_icmp:
+            _put(r, _SENDER, sender)
+        if r[columns.SPORT] != SSH_PORT:
+            r[columns.SPORT] = PORTS[0]
+        if r[columns.CPORT]:
+            r[columns.CPORT] = PORTS[1]
+        for n in range(15):
+            block = columns.BLOCKS + n * columns.BLOCK_WIDTH
+            if block not in (columns.FIRST, columns.SYNACK, columns.RST) and r[block + columns.WINDOW]:
+                r[block + columns.WINDOW] = FIRST_WINDOW + n
+        e = self._evidence(r)
+        e.named = {name: mark for name, (mark, _) in MARKS.items()}
+        verdict = diagnose(e)
+        made = pattern(verdict, r, server, client, sender if has_icmp else None)
+        return Kind(verdict, made)
+
+    def _evidence(self, actual: Row) -> Any:
+        """All evidence for one row, as the driver of a live scan would collect it."""
+        r = _plain(actual)
+        a = attempt(r)
+        target = as_target(a)
+        return collect(target, [a], (), self._payload(r), settled_ns(r, self.tracker.clock_ns))
+
+    def _payload(self, r: Row) -> Callable[[Segment], bytes]:
+        talks, at = self.tracker.talks, (r[columns.TALK] - 1) * columns.TALK_WIDTH
+
+        def payload(segment: Segment) -> bytes:
+            end = min(segment.offset + segment.seen, columns.S_KEPT)
+            if not r[columns.TALK] or segment.offset >= end:
+                return b""
+            return bytes(talks[at + segment.offset : at + end])
+
+        return payload
+
+
+_SENDER = columns.ICMP + columns.I_SENDER
+_NO_ATTEMPT = b"\xff" * 8
+
+
+def as_target(a: Attempt) -> TargetFact:
+    """What a connection attempt of a stranger's capture was after: its port says what was expected."""
+    return TargetFact(
+        target=a.server.address,
+        address=a.server.address,
+        port=a.server.port,
+        mode=Mode.RAW,
+        expect="ssh" if a.server.port == SSH_PORT or a.form is not Form.SYN else "any",
+    )
+
+
+def _integers(engine: Engine, values: Sequence[int]) -> Any:
+    if not engine.compiled:
+        return list(values)
+    import numpy as np
+
+    return np.array(values, dtype=np.int64)
+
+
+def _plain(r: Row) -> list[int]:
+    """A row of Python's own integers, its own copy."""
+    return r.tolist() if hasattr(r, "tolist") else list(r)
+
+
+def _inside(r: Row, ranges: Sequence[int], n: int) -> bool:
+    at = n * RANGE
+    return all(r[columns.SERVER + i] & ranges[at + 1 + i] == ranges[at + 5 + i] for i in range(4))
+
+
+def _put(r: list[int], at: int, text: str) -> None:
+    r[at : at + 4] = words(text)
+
