@@ -26,7 +26,7 @@ class Batch:
     `links` are LINKTYPE_ numbers, `times` nanoseconds since the epoch, `numbers` Wireshark's frame numbers,
     `outgoings` 1 for sent, 0 for received, -1 for unknown, `lengths` those on the wire. `facts` are the facts among
     the frames: (i, fact) stands before frame i. `base` is the offset in the file (in what it unpacks to, where it is
-    compressed) of buffer[0].
+    compressed) of buffer[0]; -1 where several files are merged.
 
     Interpreted, `buffer` is a bytearray and the columns are lists; compiled, NumPy arrays of uint8 and int64.
     """
@@ -72,7 +72,7 @@ def batches(
     stream: ByteStream, reading: pcap.Reading | pcapng.Reading, size: int, compiled: Compile | None
 ) -> Iterator[Batch]:
     """Every frame and fact of `stream`, in order, at most `size` frames or facts at a time."""
-    columns = _lists if compiled is None else _arrays
+    columns = lists if compiled is None else arrays
     loop = reading.loop if compiled is None else compiled(reading.loop)
     batch = Batch(size, columns)
     state = columns(STATE)
@@ -81,7 +81,7 @@ def batches(
     while True:
         if window is not stream.buffer:
             window = stream.buffer
-            batch.buffer = window if compiled is None else _bytes(window)
+            batch.buffer = window if compiled is None else octets(window)
         batch.base = stream.base
         why = MORE
         if reading.ready:
@@ -112,18 +112,21 @@ def batches(
         yield batch
 
 
-def _lists(size: int) -> MutableSequence[int]:
+def lists(size: int) -> MutableSequence[int]:
+    """A column of an interpreted batch."""
     return [0] * size
 
 
-def _arrays(size: int) -> MutableSequence[int]:
+def arrays(size: int) -> MutableSequence[int]:
+    """A column of a compiled one."""
     import numpy as np
 
     array: Any = np.zeros(size, dtype=np.int64)
     return array  # type: ignore[no-any-return]
 
 
-def _bytes(window: bytearray) -> Any:
+def octets(window: bytearray) -> Any:
+    """The buffer of a compiled one."""
     import numpy as np
 
     return np.frombuffer(window, dtype=np.uint8)
@@ -135,14 +138,14 @@ class _Table:
     def __init__(self) -> None:
         self._of: list[int] | None = None
         self._done = 0
-        self._array: Any = _arrays(64)
+        self._array: Any = arrays(64)
 
     def of(self, numbers: list[int]) -> Any:
         """The array that begins with `numbers`, a list that is only ever appended to."""
         if numbers is not self._of:
             self._of, self._done = numbers, 0
         if len(numbers) > len(self._array):
-            grown: Any = _arrays(2 * len(numbers))
+            grown: Any = arrays(2 * len(numbers))
             grown[: self._done] = self._array[: self._done]
             self._array = grown
         if len(numbers) > self._done:

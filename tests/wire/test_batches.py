@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from netprobe.errors import UnreadableCapture
 from netprobe.model import Fact, Frame, Record, TargetFact
-from netprobe.wire import index
 from netprobe.wire.batches import Batch, Compile
 from netprobe.wire.blocks import Damage
 from netprobe.wire.capture import CaptureReader
@@ -46,9 +45,9 @@ Row = tuple[int, int, int, bytes, int, int]
 
 @cache
 def _functions() -> dict[str, Callable[..., None]]:
-    from netprobe.tracker import jit
+    from netprobe.settling import engines, jit
 
-    return jit.compiled((index,), (index.index_pcap, index.index_pcapng), lambda _: None)
+    return jit.compiled(engines.MODULES, engines.ENTRIES, lambda _: None)
 
 
 def _compile(loop: Callable[..., None]) -> Callable[..., None]:
