@@ -24,6 +24,7 @@ from netprobe.tracker import Engine, columns
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from netprobe.wire.capture import Batch, CaptureReader
+from netprobe.wire.merge import MergedCaptures
 
 OnVerdict = Callable[[Verdict], None]
 OnLines = Callable[[bytes], None]
@@ -40,14 +41,20 @@ class Analysis:
 
 
 def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, on_lines: OnLines | None = None) -> Report:
-    """Analyze each file for itself. With `on_lines`, verdicts are handed out as JSON lines and not kept. Raises
-    UnreadableCapture when the first can't be read at all."""
+    """Analyze each file for itself, or all as one stream (`options.together`). With `on_lines`, verdicts are handed
+    out as JSON lines and not kept. Raises UnreadableCapture when the first can't be read at all."""
     started = time.time_ns()
     done: list[Analysis] = []
     interrupted = False
     failure: NetprobeError | None = None
     try:
-        for path in options.files:
+        if options.together:
+            merged = MergedCaptures(options.files)
+            for error in merged.unreadable:
+                notice(str(error))
+                failure = failure or error
+            done.append(_read(merged, options, on_verdict, notice, on_lines))
+        for path in options.files if not options.together else ():
             try:
                 done.append(analyze(path, options, on_verdict, notice, on_lines))
             except NetprobeError as error:
@@ -88,9 +95,17 @@ def analyze(
     on_lines: OnLines | None = None,
 ) -> Analysis:
     """The verdicts of one file."""
-    reader = CaptureReader(path)
-    size = path.stat().st_size * (5 if reader.compression else 1) if path.is_file() else 0
-    engine = engines.choose(size, notice, options.compiled)
+    return _read(CaptureReader(path), options, on_verdict, notice, on_lines)
+
+
+def _read(
+    reader: CaptureReader | MergedCaptures,
+    options: AnalyzeOptions,
+    on_verdict: OnVerdict,
+    notice: Notice,
+    on_lines: OnLines | None,
+) -> Analysis:
+    engine = engines.choose(reader.size, notice, options.compiled)
     compile_ = (lambda loop: getattr(engine.functions, loop.__name__)) if engine.compiled else None
     batches = reader.batches(compiled=compile_)
     first = next(batches, None)
@@ -102,8 +117,10 @@ def analyze(
         packets=found.status.packets,
         dropped=max(reader.dropped, found.status.dropped),
         unsolicited=found.status.unsolicited,
-        damage=tuple(f"{path}: {one}" for one in reader.damage),
+        damage=reader.damage_lines,
     )
+    for line in reader.notice_lines:
+        notice(line)
     return found
 
 
@@ -156,9 +173,7 @@ def _capture(
                 give(settled)
                 tracker.release(settled)
     give(tracker.settled(everything=True))
-    status = CaptureStatus(
-        packets=tracker.count(columns.N_FRAMES), unsolicited=tracker.count(columns.N_UNSOLICITED)
-    )
+    status = CaptureStatus(packets=tracker.count(columns.N_FRAMES), unsolicited=tracker.count(columns.N_UNSOLICITED))
     return Analysis([verdict for _, verdict in sorted(verdicts, key=lambda pair: pair[0])], status, causes)
 
 

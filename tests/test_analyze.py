@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from netprobe.errors import NetprobeError
 from netprobe.model import Frame, Mode, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import Report
+from netprobe.report.outcome import exit_code
+from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
 from tests.ladder import ladder
 
@@ -127,10 +130,40 @@ def test_an_unreadable_file_among_others_is_told(tmp_path: Path) -> None:
 
 def test_a_damaged_file_gives_what_was_readable(tmp_path: Path) -> None:
     path = save(tmp_path / "one.pcapng", "0 > S [mss]\n0.1 < RA\n0.2 > S port 40001 to 80 [mss]")
-    path.write_bytes(path.read_bytes()[:-150])
+    path.write_bytes(path.read_bytes()[:-150] + b"\xff" * 150)
     report = run(path)
     assert [v.cause for v in report.verdicts][:1] == ["no-listener"]
-    assert report.capture.damage
+    assert "byte " in report.capture.damage[0]
+    assert exit_code(report) == 4
+
+
+def test_a_capture_still_being_written_is_not_damaged(tmp_path: Path) -> None:
+    path = save(tmp_path / "one.pcapng", "0 > S [mss]\n0.1 < RA\n0.2 > S port 40001 to 80 [mss]")
+    path.write_bytes(path.read_bytes()[:-150])
+    notices: list[str] = []
+    report = analyze.run(AnalyzeOptions(files=(path,)), lambda _: None, notices.append)
+    assert [v.cause for v in report.verdicts][:1] == ["no-listener"]
+    assert not report.capture.damage
+    assert "cut off" in notices[0]
+
+
+def test_files_read_together_are_one_capture(tmp_path: Path) -> None:
+    """A reset that stands in the next file of a rotated capture."""
+    whole = save(tmp_path / "whole.pcapng", "0 > S [mss]\n0.1 < RA")
+    syn, reset = (record for record in CaptureReader(whole))
+    for name, record in (("b", syn), ("a", reset)):
+        assert isinstance(record, Frame)
+        seconds, rest = divmod(record.time_ns, 10**9)
+        head = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 0, record.link_type)
+        body = struct.pack("<IIII", seconds, rest, len(record.data), record.length) + record.data
+        (tmp_path / name).write_bytes(head + body)
+    files = (tmp_path / "a", tmp_path / "b", tmp_path / "missing")
+    notices: list[str] = []
+    report = analyze.run(AnalyzeOptions(files=files, together=True), lambda _: None, notices.append)
+    assert [v.cause for v in report.verdicts] == ["no-listener"]
+    assert [citation.frame for citation in report.verdicts[0].evidence] == [1, 2]
+    assert report.failure is not None
+    assert len(notices) == 1
 
 
 def test_an_interrupt_keeps_what_was_found(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ pcap and pcapng are told apart by their first four bytes; the formats themselves
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,8 @@ from netprobe.wire import pcap, pcapng
 from netprobe.wire.batches import Batch, Compile, batches
 from netprobe.wire.blocks import WINDOW, ByteStream, Damage, EndError, Notes
 from netprobe.wire.compression import MOST_UNPACKED, SIGNATURE, Unpacked, kind_of
+
+_USUAL_RATIO = 5  # of captures, compressed
 
 __all__ = ["Batch", "CaptureReader", "Damage"]
 
@@ -34,6 +37,7 @@ class CaptureReader:
         self, source: str | os.PathLike[str] | IO[bytes], *, window: int = WINDOW, most_unpacked: int = MOST_UNPACKED
     ) -> None:
         self.name, stream = _open(source)
+        self._file = stream
         self._bytes = ByteStream(stream, window)
         self._notes = Notes()
         self._reading: pcap.Reading | pcapng.Reading
@@ -84,9 +88,28 @@ class CaptureReader:
         return (*found, Damage(found[-1].offset, f"and {more} more like this")) if more else tuple(found)
 
     @property
+    def damage_lines(self) -> tuple[str, ...]:
+        """What was wrong with the file, for people."""
+        return tuple(f"{self.name}: {one}" for one in self.damage if not one.notice)
+
+    @property
+    def notice_lines(self) -> tuple[str, ...]:
+        """What is not as usual, but no damage: a capture cut off at its end."""
+        return tuple(f"{self.name}: {one}" for one in self.damage if one.notice)
+
+    @property
     def dropped(self) -> int:
         """Packets that the capture lost, as its statistics blocks say."""
         return sum(self._notes.drops.values())
+
+    @property
+    def size(self) -> int:
+        """About how many bytes there are to read; 0 where nobody knows, as of a pipe."""
+        try:
+            status = os.fstat(self._file.fileno())
+        except (OSError, ValueError, AttributeError):
+            return 0
+        return status.st_size * (_USUAL_RATIO if self.compression else 1) if stat.S_ISREG(status.st_mode) else 0
 
     @property
     def about(self) -> str:

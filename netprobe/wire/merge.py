@@ -41,7 +41,10 @@ class Part:
     """One of the files. What stands after `name` is complete when all is read; `unreadable` says why nothing was."""
 
     name: str
+    size: int = 0
     damage: tuple[Damage, ...] = ()
+    damage_lines: tuple[str, ...] = ()
+    notice_lines: tuple[str, ...] = ()
     dropped: int = 0
     unreadable: UnreadableCapture | None = None
 
@@ -61,9 +64,8 @@ class MergedCaptures:
         self._runs = _Runs()
         for index in range(len(self.parts)):
             self._look_at(index)
-        unreadable = [part.unreadable for part in self.parts if part.unreadable is not None]
-        if unreadable and len(unreadable) == len(self.parts):
-            raise unreadable[0]
+        if self.unreadable and len(self.unreadable) == len(self.parts):
+            raise self.unreadable[0]
 
     def batches(self, size: int = 65536, compiled: Compile | None = None) -> Iterator[Batch]:
         """As CaptureReader.batches()."""
@@ -105,6 +107,26 @@ class MergedCaptures:
         return None if found is None or number > self._number else (self.parts[found[0]].name, found[1])
 
     @property
+    def damage_lines(self) -> tuple[str, ...]:
+        """What was wrong with the files, for people."""
+        return tuple(line for part in self.parts for line in part.damage_lines)
+
+    @property
+    def notice_lines(self) -> tuple[str, ...]:
+        """What is not as usual with them, but no damage."""
+        return tuple(line for part in self.parts for line in part.notice_lines)
+
+    @property
+    def unreadable(self) -> tuple[UnreadableCapture, ...]:
+        """Why some of the files weren't read at all."""
+        return tuple(part.unreadable for part in self.parts if part.unreadable is not None)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes there are to read, without pipes."""
+        return sum(part.size for part in self.parts)
+
+    @property
     def dropped(self) -> int:
         """Packets that the captures lost, as their statistics blocks say."""
         return sum(part.dropped for part in self.parts)
@@ -118,6 +140,7 @@ class MergedCaptures:
                 first = _BEFORE_ALL
             else:
                 reader = CaptureReader(source, window=_SMALLEST_WINDOW, most_unpacked=self._most_unpacked)
+                self.parts[index].size = reader.size
                 record = next(iter(reader), None)
                 reader.close()
                 first = _BEFORE_ALL if record is None else record.time_ns
@@ -133,8 +156,9 @@ class MergedCaptures:
 
     def _close(self, index: int, reader: CaptureReader) -> None:
         reader.close()
-        self.parts[index].damage = reader.damage
-        self.parts[index].dropped = reader.dropped
+        part = self.parts[index]
+        part.damage, part.damage_lines, part.notice_lines = reader.damage, reader.damage_lines, reader.notice_lines
+        part.dropped = reader.dropped
 
     def _merged(self, taken: Sequence[_Begun], compiled: Compile | None) -> Batch:
         """One batch of what was taken, numbered."""
