@@ -29,4 +29,4 @@ def choose(size: int, notice: Callable[[str], None], wanted: bool | None = None)
         return INTERPRETED
     if wanted is None and size < (WORTH_LOADING if jit.cached(MODULES) else WORTH_COMPILING):
         return INTERPRETED
-    return Engine(SimpleNamespace(**jit.compiled(MODULES, ENTRIES, notice)), compiled=True)
+    return Engine(SimpleNamespace(**jit.compiled(MODULES, ENTRIES, {rows.copy: rows.copy_each}, notice)), compiled=True)

@@ -14,7 +14,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -35,10 +35,14 @@ def cached(modules: Iterable[ModuleType]) -> bool:
 
 
 def compiled(
-    modules: Iterable[ModuleType], entries: Iterable[Callable[..., Any]], notice: Callable[[str], None]
+    modules: Iterable[ModuleType],
+    entries: Iterable[Callable[..., Any]],
+    instead: Mapping[Callable[..., Any], Callable[..., Any]],
+    notice: Callable[[str], None],
 ) -> dict[str, Callable[..., Any]]:
-    """The functions `entries` compiled, by name; `modules` hold them and all that they call. Numba compiles each for
-    the types it is first called with, or takes it from the cache. `notice` hears when it will take long."""
+    """The functions `entries` compiled, by name; `modules` hold them and all that they call; `instead` names functions
+    that another does the work of when compiled. Numba compiles each for the types it is first called with, or takes it
+    from the cache. `notice` hears when it will take long."""
     sources = tuple(modules)
     folder = _writable(_folder(sources))
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
@@ -59,10 +63,24 @@ def compiled(
                 twin.__module__ = value.__module__
                 twin.__qualname__ = value.__qualname__
                 options: dict[str, Any] = {"cache": value in wanted, "no_cpython_wrapper": value not in wanted}
-                twins[value] = numba.njit(nogil=True, error_model="numpy", **options)(twin)
+                twins[value] = _without_literals(numba.njit(nogil=True, error_model="numpy", **options)(twin))
+    twins.update({function: twins[other] for function, other in instead.items()})
     for space in spaces:
         space.update({name: twins[v] for name, v in space.items() if isinstance(v, FunctionType) and v in twins})
     return {function.__name__: twins[function] for function in wanted}
+
+
+def _without_literals(dispatcher: Any) -> Any:
+    """A constant argument is an integer like others: Numba would compile a function anew for each. Halves the time."""
+    from numba.core import types
+
+    template = dispatcher.get_call_template
+
+    def get_call_template(args: Iterable[Any], kws: Mapping[str, Any]) -> Any:
+        return template(tuple(map(types.unliteral, args)), {name: types.unliteral(kind) for name, kind in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
 
 
 def _folder(modules: Iterable[ModuleType]) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from netprobe.addresses import SPECIAL
 from netprobe.attempts import Attempt, Form, Segment, attempt, words
-from netprobe.evidence import collect
+from netprobe.evidence import collect, host_of
 from netprobe.model import Mode, TargetFact, Verdict
 from netprobe.settling.patterns import FIRST_WINDOW, MARKS, PORTS, Pattern, pattern
 from netprobe.tracker import Engine, Tracker, columns
@@ -39,8 +39,9 @@ class Kind:
 class Settling:
     """The attempts of one capture, in a table whose rows are used again."""
 
-    def __init__(self, engine: Engine, capacity: int = 64) -> None:
+    def __init__(self, engine: Engine, capacity: int = 64, vantage: str | None = None) -> None:
         self._engine = engine
+        self._vantage = vantage
         self.tracker = Tracker(reuses=True, engine=engine, capacity=capacity)
         self._kinds: dict[bytes, Kind] = {}
         self._ranges = engine.integers(RANGE * len(SPECIAL))
@@ -67,6 +68,7 @@ class Settling:
             tracker.talks,
             self._ranges,
             self._secret,
+            tracker.hosts,
             self._keys,
         )
         if self._engine.compiled:
@@ -141,7 +143,8 @@ class Settling:
         r = _plain(actual)
         a = attempt(r)
         target = as_target(a)
-        return collect(target, [a], (), self._payload(r), settled_ns(r, self.tracker.clock_ns))
+        now = settled_ns(r, self.tracker.clock_ns)
+        return collect(target, [a], (), self._payload(r), now, host_of(r), self._vantage)
 
     def _payload(self, r: Row) -> Callable[[Segment], bytes]:
         talks, at = self.tracker.talks, (r[columns.TALK] - 1) * columns.TALK_WIDTH

@@ -37,7 +37,7 @@ from netprobe.tracker.columns import (
     WINDOW,
 )
 from netprobe.tracker.decode import Row
-from netprobe.tracker.rows import Rows
+from netprobe.tracker.rows import Rows, copy_each
 
 # --- what stands in the gaps of a pattern
 SERVER_TEXT = 1
@@ -148,7 +148,7 @@ def fill(
             if to + length + 64 > room:
                 state[0] = begin
                 return i
-            out[to : to + length] = literals[start : start + length]
+            copy_each(out, to, literals, start, length)
             to += length
             gap = patterns[q + 2]
             if gap != 0:

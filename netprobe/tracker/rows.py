@@ -225,7 +225,18 @@ def keep(
         r[TALK] = free_talks[counters[N_FREE_TALKS]] + 1
     to = (r[TALK] - 1) * TALK_WIDTH + offset + (0 if at < C_SEGMENTS else S_KEPT)
     count = min(seen, room - offset)
-    talks[to : to + count] = b[begin : begin + count]
+    copy(talks, to, b, begin, count)
+
+
+def copy(target: MutableSequence[int], to: int, source: Sequence[int], begin: int, count: int) -> None:
+    """Some bytes from one place to another."""
+    target[to : to + count] = source[begin : begin + count]
+
+
+def copy_each(target: MutableSequence[int], to: int, source: Sequence[int], begin: int, count: int) -> None:
+    """The same for compiled code, which takes seconds to compile a slice and copies as fast without."""
+    for i in range(count):
+        target[to + i] = source[begin + i]
 
 
 def patience(r: Row) -> int:
