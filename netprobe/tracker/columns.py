@@ -6,6 +6,7 @@ House rules of this file:
    one
    of the offsets below. A block whose FRAME is 0 has not been seen.
 3. Addresses are four 32-bit words, IPv4 in the last one.
+4. What every packet of a connection touches stands together at the beginning: rows are wider than a processor's lines.
 """
 
 from __future__ import annotations
@@ -41,71 +42,12 @@ HISTORY_B = 24
 HISTORY_N = 25
 HISTORY_SEEN = 26
 
-# --- ICMP error that quoted this attempt (the first that fitted)
-ICMP = 27
-I_FRAME = 0
-I_TIME = 1
-I_TTL = 2
-I_TOS = 3
-I_TYPE = 4
-I_CODE = 5
-I_SENDER = 6  # 4 words
-I_QUOTED_TTL = 10
-I_QUOTED_TOS = 11
-I_COUNT = 12
-I_LAST = 13
-ICMP_WIDTH = 14
-
-# --- packets remembered in full
-BLOCKS = ICMP + ICMP_WIDTH
-FRAME = 0
-TIME = 1
-TTL = 2
-TOS = 3
-IP_ID = 4
-FLOW = 5
-WINDOW = 6
-SEQ = 7
-ACK = 8
-FLAGS = 9
-OPTIONS = 10
-COUNT = 11
-LAST = 12  # time of the last copy
-BLOCK_WIDTH = 13
-
-FIRST = BLOCKS + 0 * BLOCK_WIDTH  # the client's first packet
-SYN2 = BLOCKS + 1 * BLOCK_WIDTH  # a second SYN of the client with another sequence number
-SYNACK = BLOCKS + 2 * BLOCK_WIDTH
-SYNACK2 = BLOCKS + 3 * BLOCK_WIDTH  # a SYN-ACK with another sequence number than the first
-RST = BLOCKS + 4 * BLOCK_WIDTH  # the server's reset
-CHALLENGE = BLOCKS + 5 * BLOCK_WIDTH  # a bare ACK in answer to a SYN
-ECHOED = BLOCKS + 6 * BLOCK_WIDTH  # the ACK that a half-open connection owes to SYN2
-ODD = BLOCKS + 7 * BLOCK_WIDTH  # an answer on this four-tuple that fits nothing sent
-S_FIN = BLOCKS + 8 * BLOCK_WIDTH
-C_FIN = BLOCKS + 9 * BLOCK_WIDTH
-C_RST = BLOCKS + 10 * BLOCK_WIDTH
-C_ACK = BLOCKS + 11 * BLOCK_WIDTH  # the client's ACK of the SYN-ACK
-S_DATA = BLOCKS + 12 * BLOCK_WIDTH  # the server's first payload
-C_DATA = BLOCKS + 13 * BLOCK_WIDTH
-REPLY = BLOCKS + 14 * BLOCK_WIDTH  # echo reply, ARP reply or neighbour advertisement
-
-# --- the first payload segments each way
-SEGMENT_WIDTH = 5
-G_FRAME = 0
-G_OFFSET = 1  # in the stream
-G_LENGTH = 2  # bytes on the wire
-G_TIME = 3
-G_SEEN = 4  # bytes of it that were captured
-S_SEGMENTS = BLOCKS + 15 * BLOCK_WIDTH
-S_SEGMENTS_N = 24
-C_SEGMENTS = S_SEGMENTS + S_SEGMENTS_N * SEGMENT_WIDTH
-C_SEGMENTS_N = 4
-
 # --- the life of a row in a table whose rows are used again
-BORN = C_SEGMENTS + C_SEGMENTS_N * SEGMENT_WIDTH  # number of the frame that opened it
-TOUCHED = BORN + 1  # time of the last packet that belongs to it; never runs backwards
-REPLACED = BORN + 2  # 1: a later attempt between the same endpoints took its place
-TALK = BORN + 3  # where its first payload bytes are kept: number of the place plus one, 0 none
+BORN = 27  # number of the frame that opened it
+TOUCHED = 28  # time of the last packet that belongs to it; never runs backwards
+REPLACED = 29  # 1: a later attempt between the same endpoints took its place
+TALK = 30  # where its first payload bytes are kept: number of the place plus one, 0 none
+ONWARD = 31  # 1: the client went on (ACK, data) though no packet of the server was captured
 
 # --- each side of a connection as Zeek's endpoint and as a sender of packets (sides.py): C_SIDE + E_..., S_SIDE + E_...
 E_STATE = 0  # one of the Z_ values, 16 times the one before it added
@@ -140,7 +82,7 @@ E_RST_TTL = 28
 E_SIGNS = 29  # X_ bits: what its resets have that its other packets don't
 E_COUNT = 30  # packets but resets
 SIDE_WIDTH = 31
-C_SIDE = BORN + 4
+C_SIDE = 32
 S_SIDE = C_SIDE + SIDE_WIDTH
 
 Z_INACTIVE = 0
@@ -167,6 +109,54 @@ X_TTLS = 64  # resets with two TTLs
 X_SEQS = 128  # resets with several numbers
 X_WENT_ON = 256  # the sender sent data beyond the reset's number afterwards, with a TTL of its packets before
 
+# --- packets remembered in full
+BLOCKS = S_SIDE + SIDE_WIDTH
+FRAME = 0
+TIME = 1
+TTL = 2
+TOS = 3
+IP_ID = 4
+FLOW = 5
+WINDOW = 6
+SEQ = 7
+ACK = 8
+FLAGS = 9
+OPTIONS = 10
+COUNT = 11
+LAST = 12  # time of the last copy
+BLOCK_WIDTH = 13
+
+C_ACK = BLOCKS + 0 * BLOCK_WIDTH  # the client's ACK of the SYN-ACK
+S_DATA = BLOCKS + 1 * BLOCK_WIDTH  # the server's first payload
+C_DATA = BLOCKS + 2 * BLOCK_WIDTH
+FIRST = BLOCKS + 3 * BLOCK_WIDTH  # the client's first packet
+SYNACK = BLOCKS + 4 * BLOCK_WIDTH
+RST = BLOCKS + 5 * BLOCK_WIDTH  # the server's reset
+S_FIN = BLOCKS + 6 * BLOCK_WIDTH
+C_FIN = BLOCKS + 7 * BLOCK_WIDTH
+C_RST = BLOCKS + 8 * BLOCK_WIDTH
+SYN2 = BLOCKS + 9 * BLOCK_WIDTH  # a second SYN of the client with another sequence number
+SYNACK2 = BLOCKS + 10 * BLOCK_WIDTH  # a SYN-ACK with another sequence number than the first
+CHALLENGE = BLOCKS + 11 * BLOCK_WIDTH  # a bare ACK in answer to a SYN
+ECHOED = BLOCKS + 12 * BLOCK_WIDTH  # the ACK that a half-open connection owes to SYN2
+ODD = BLOCKS + 13 * BLOCK_WIDTH  # an answer on this four-tuple that fits nothing sent
+REPLY = BLOCKS + 14 * BLOCK_WIDTH  # echo reply, ARP reply or neighbour advertisement
+
+# --- ICMP error that quoted this attempt (the first that fitted)
+ICMP = BLOCKS + 15 * BLOCK_WIDTH
+I_FRAME = 0
+I_TIME = 1
+I_TTL = 2
+I_TOS = 3
+I_TYPE = 4
+I_CODE = 5
+I_SENDER = 6  # 4 words
+I_QUOTED_TTL = 10
+I_QUOTED_TOS = 11
+I_COUNT = 12
+I_LAST = 13
+ICMP_WIDTH = 14
+
 # --- what its server's address showed elsewhere in the capture (hosts.py), copied when the row is settled
 A_KNOWN = 0  # 1: the table still knows this address
 A_PING = 1  # TTL of an echo reply; 0 none
@@ -179,7 +169,7 @@ A_RESET_TOS = 7  # T_ value of another port's reset
 A_ALL_OPEN = 8  # 1: four ports or more answered, all of them with SYN-ACK
 A_FULL = 9  # 1: a packet of this address had the TTL it started with
 HOST_WIDTH = 10
-HOST = S_SIDE + SIDE_WIDTH
+HOST = ICMP + ICMP_WIDTH
 
 T_UNKNOWN = 0  # DSCP of a reset against that of the SYN it answers
 T_ECHO = 1
@@ -196,10 +186,36 @@ W_FOUR = 5
 W_SIX = 6
 W_EIGHT = 7
 W_OTHER = 15
-ONWARD = RHYTHM + 1  # 1: the client went on (ACK, data) though no packet of the server was captured
 
-WIDTH = RHYTHM + 2
 
+# --- the first payload segments each way
+SEGMENT_WIDTH = 5
+G_FRAME = 0
+G_OFFSET = 1  # in the stream
+G_LENGTH = 2  # bytes on the wire
+G_TIME = 3
+G_SEEN = 4  # bytes of it that were captured
+S_SEGMENTS = RHYTHM + 1
+S_SEGMENTS_N = 24
+C_SEGMENTS = S_SEGMENTS + S_SEGMENTS_N * SEGMENT_WIDTH
+C_SEGMENTS_N = 4
+
+WIDTH = C_SEGMENTS + C_SEGMENTS_N * SEGMENT_WIDTH
+
+# --- what evidence reads of all this, in one word (sides.looks): where its parts begin, and bits of their own
+B_C_STATE = 0
+B_S_STATE = 4
+B_C_SIGNS = 8
+B_S_SIGNS = 17
+B_RHYTHM = 26
+B_ONWARD = 38
+B_ASKED_AGAIN = 39  # the SYN was repeated after the SYN-ACK
+B_ANSWER_SLOW = 40  # SYN to SYN-ACK took four times as long as SYN-ACK to ACK, or longer
+B_ACK_SLOW = 41  # the reverse
+B_C_STUCK = 42  # the client's first unacknowledged segment, larger than any before, goes again and again while later ones arrive
+B_S_STUCK = 43  # the same of the server's
+B_S_MISSING = 44  # a segment of the server's, larger than any before, is missing; a later one was acknowledged by SACK
+SIGNS_WIDTH = 9
 # --- the first payload bytes of a connection, in a place of their own: the server's, then the client's
 S_KEPT = 2048
 C_KEPT = 512
