@@ -13,7 +13,7 @@ from typing import Any
 from netprobe.model import Fact, Frame
 from netprobe.wire import pcap, pcapng
 from netprobe.wire.blocks import ByteStream, EndError
-from netprobe.wire.index import AT, BROKEN, COUNT, FULL, MORE, NUMBER, STATE, WHY
+from netprobe.wire.index import AT, BLANKS, BROKEN, COUNT, FULL, MORE, NUMBER, STATE, WHY
 
 Loop = Callable[..., None]
 Compile = Callable[[Loop], Loop]
@@ -85,12 +85,18 @@ def batches(
         batch.base = stream.base
         why = MORE
         if reading.ready:
-            state[AT], state[COUNT], state[NUMBER] = stream.at, batch.count, reading.number
+            state[AT], state[COUNT], state[NUMBER], state[BLANKS] = (
+                stream.at,
+                batch.count,
+                reading.number,
+                reading.blanks,
+            )
             arguments = reading.arguments()
             if compiled is not None:
                 arguments = tuple(table.of(one) if isinstance(one, list) else one for one in arguments)
             loop(batch.buffer, stream.end, *arguments, size, *batch.columns, state)
             stream.at, batch.count, reading.number = int(state[AT]), int(state[COUNT]), int(state[NUMBER])
+            reading.blanks = int(state[BLANKS])
             why = state[WHY]
         if (batch.count or batch.facts) and (why in (FULL, MORE, BROKEN) or len(batch.facts) >= size):
             yield batch

@@ -18,7 +18,7 @@ LARGEST_TIME_NS = (1 << 63) - 1
 # indexed through 1 to 4 MiB took 0.06 s, through 32 MiB 0.18 s, through mmap() 0.16 s.
 WINDOW = 1 << 21
 MOST_DAMAGES = 100
-MOST_COMMENTS = 10_000
+MOST_COMMENTS = 4 << 20  # characters; of many comments, the first ones are kept
 
 
 class Damage(NamedTuple):
@@ -89,7 +89,7 @@ class Notes:
 
     def comment(self, number: int, text: str) -> None:
         """Note a comment on a frame; of very many, the first ones."""
-        self._comments += 1
+        self._comments += 64 + len(text)
         if self._comments <= MOST_COMMENTS:
             self.comments.setdefault(number, []).append(text)
 

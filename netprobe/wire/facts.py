@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import ipaddress
 import json
 import types
 import typing
@@ -20,6 +21,8 @@ from typing import Any
 
 from netprobe import model
 from netprobe.model import Fact
+
+_ADDRESSES = frozenset({"address", "addresses", "source", "gateway", "sender"})
 
 
 def kind(fact_class: type[Fact]) -> str:
@@ -47,10 +50,36 @@ def load(text: str, number: int) -> Fact | None:
         return None
 
 
+def plausible(noun: Any) -> bool:
+    """Whether a fact from a file could be one of ours: addresses are addresses, numbers fit 64 bits. Whoever reads
+    facts may rely on that."""
+    for field in dataclasses.fields(noun):
+        value = getattr(noun, field.name)
+        if dataclasses.is_dataclass(value):
+            if not plausible(value):
+                return False
+        elif isinstance(value, int):
+            if abs(value) >> 63:
+                return False
+        elif field.name in _ADDRESSES and value is not None:
+            plain = all(_is_address(one) for one in ([value] if isinstance(value, str) else value))
+            if not plain:
+                return False
+    return True
+
+
 def message(fact: Fact) -> str:
     """What a person reads in Wireshark's packet list: one line, without control characters."""
     said = _say(fact)
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in said)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 @cache

@@ -19,7 +19,8 @@ AT = 0  # position in the buffer
 COUNT = 1  # frames in the columns
 NUMBER = 2  # number of the last frame
 WHY = 3  # why the loop stopped: one of the following
-STATE = 4
+BLANKS = 4  # how many records of nothing but zeros came last
+STATE = 5
 
 FULL = 0  # the columns are full
 MORE = 1  # what follows isn't whole in this window
@@ -38,6 +39,8 @@ INTERFACE_WIDTH = 7
 
 LARGEST_PACKET = 1 << 18
 LARGEST_BLOCK = 1 << 24
+MOST_OPTIONS = 100  # of a block; what comes after isn't looked at
+MOST_BLANKS = 64  # one may be a packet; so many are the end of a file whose machine lost power
 SECTION = 0x0A0D0D0A
 OLD_PACKET = 2
 SIMPLE = 3
@@ -70,7 +73,9 @@ def way_of(b: Buffer, start: int, end: int, link: int) -> int:
 
 def way_in_options(b: Buffer, at: int, stop: int, way: int, big: int) -> int:
     """What the options of a packet block say of its direction; `way` if nothing, COMMENTED where there is a comment."""
-    while at + 4 <= stop:
+    for _ in range(MOST_OPTIONS):
+        if at + 4 > stop:
+            break
         code = half(b, at, big)
         width = half(b, at + 2, big)
         at += 4
@@ -117,6 +122,7 @@ def index_pcap(
     at = state[AT]
     i = state[COUNT]
     number = state[NUMBER]
+    blanks = state[BLANKS]
     why = FULL
     while i < size:
         if end - at < head:
@@ -132,11 +138,19 @@ def index_pcap(
             why = MORE
             break
         length = word(buffer, at + 12, big)
+        time = word(buffer, at, big) * 1_000_000_000 + word(buffer, at + 4, big) * unit_ns
+        if captured == 0 and length == 0 and time == 0:
+            if blanks == MOST_BLANKS:
+                why = BROKEN
+                break
+            blanks += 1
+        else:
+            blanks = 0
         number += 1
         starts[i] = start
         ends[i] = stop
         links[i] = link
-        times[i] = word(buffer, at, big) * 1_000_000_000 + word(buffer, at + 4, big) * unit_ns
+        times[i] = time
         numbers[i] = number
         outgoings[i] = way_of(buffer, start, stop, link)
         lengths[i] = max(length, captured)
@@ -145,6 +159,7 @@ def index_pcap(
     state[AT] = at
     state[COUNT] = i
     state[NUMBER] = number
+    state[BLANKS] = blanks
     state[WHY] = why
 
 

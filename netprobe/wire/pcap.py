@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from netprobe.model import Frame
 from netprobe.wire.blocks import LARGEST_PACKET, ByteStream, EndError, Notes, TruncatedError, bounded
 from netprobe.wire.direction import outgoing
-from netprobe.wire.index import index_pcap
+from netprobe.wire.index import MOST_BLANKS, index_pcap
 
 MAGICS = {
     # the first four bytes: (byte order, a time unit in nanoseconds, length of a record's header)
@@ -37,6 +37,7 @@ class Reading:
         self._stream = stream
         self._notes = notes
         self.number = 0
+        self.blanks = 0  # records of nothing but zeros that came last
         self.place = 0  # where the data of the last frame stand in the stream's buffer
         self._begun = False
         self._link_type = 0
@@ -57,6 +58,13 @@ class Reading:
             if captured > LARGEST_PACKET:
                 self._notes.damaged(at, f"a packet of {captured} bytes is impossible; reading ends here")
                 raise EndError
+            if seconds == fraction == captured == length == 0:
+                if self.blanks == MOST_BLANKS:
+                    self._notes.damaged(at, "nothing but zeros where packets should be; reading ends here")
+                    raise EndError
+                self.blanks += 1
+            else:
+                self.blanks = 0
             data = self._stream.read(captured)
         except TruncatedError:
             raise self._notes.ended(self._stream, at, "the last packet is cut off") from None

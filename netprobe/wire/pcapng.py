@@ -27,7 +27,7 @@ from netprobe.wire.blocks import (
     bounded,
 )
 from netprobe.wire.direction import outgoing
-from netprobe.wire.index import index_pcapng
+from netprobe.wire.index import MOST_OPTIONS, index_pcapng
 from netprobe.wire.writer import (
     COMMENT,
     ENHANCED_PACKET,
@@ -41,6 +41,8 @@ from netprobe.wire.writer import (
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 _MOST_INTERFACES = 1 << 17
+_LARGEST_NAME = 255
+_LARGEST_FACT = 1 << 20
 _COUNTED = frozenset({0xBAD, 0x40000BAD, 0x204, 0x216, 0x221})  # custom blocks and sysdig events (tshark 4.0)
 _DIRECTIONS = {0: None, 1: False, 2: True, 3: None}
 
@@ -58,7 +60,7 @@ class _Interface:
         self.offset_ns = 0
         for code, value in options:
             if code == 2:
-                self.name = _text(value)
+                self.name = _text(value[:_LARGEST_NAME])
             elif code == 9 and value:
                 exponent = value[0] & 0x7F
                 self.numerator, self.denominator = 1_000_000_000, (2 if value[0] & 0x80 else 10) ** exponent
@@ -102,6 +104,7 @@ class Reading:
         self._stream = stream
         self._notes = notes
         self.number = 0
+        self.blanks = 0  # as of pcap's reading; a block of zeros is none
         self.place = 0  # where the data of the last frame stand in the stream's buffer
         self.order = "<"
         self._sections = 0
@@ -250,8 +253,8 @@ class Reading:
                 self._notes.drops[self._sections, index] = int(struct.unpack(f"{self.order}Q", value)[0])
 
     def _options(self, body: bytes, at: int) -> list[tuple[int, bytes]]:
-        found = []
-        while at + 4 <= len(body):
+        found: list[tuple[int, bytes]] = []
+        while at + 4 <= len(body) and len(found) < MOST_OPTIONS:
             code, length = struct.unpack_from(f"{self.order}HH", body, at)
             at += 4
             if code == 0 or at + length > len(body):
@@ -263,10 +266,12 @@ class Reading:
 
 def _fact(body: bytes, number: int) -> Record | None:
     """The fact of a journal entry of ours; None for another program's."""
-    for line in body.split(b"\n"):
-        if line.startswith(b"NETPROBE_FACT="):
-            return facts.load(line[14:].decode("utf-8", "replace"), number)
-    return None
+    _, _, rest = (b"\n" + body).partition(b"\nNETPROBE_FACT=")
+    text = rest.partition(b"\n")[0]
+    if not text or len(text) > _LARGEST_FACT:
+        return None
+    fact = facts.load(text.decode("utf-8", "replace"), number)
+    return fact if fact is not None and facts.plausible(fact) else None
 
 
 def _text(value: bytes) -> str:

@@ -30,6 +30,7 @@ from netprobe.model import (
     NeighborFact,
     Record,
     ResolvedFact,
+    RouteFact,
     TargetFact,
 )
 from netprobe.wire import facts
@@ -246,6 +247,26 @@ def test_a_fact_survives_its_text(kind: type[Fact]) -> None:
 )
 def test_a_strange_fact_is_none(text: str) -> None:
     assert facts.load(text, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("fact", "plausible"),
+    [
+        *((record, True) for record in RECORDS if isinstance(record, Fact)),
+        (TargetFact(target="x", address="fe80::1%eth0", port=22), True),
+        (TargetFact(target="x", address="192.0.2.256", port=22), False),
+        (TargetFact(target="x", address=None, port=1 << 63), False),
+        (RouteFact(address="192.0.2.1", outcome="ok", gateway="next door"), False),
+        (ResolvedFact(name="x", outcome="ok", addresses=("192.0.2.1", "x")), False),
+        (ConnectionFact(id=1, server=Endpoint("x", 1), event="open"), False),
+    ],
+)
+def test_what_a_file_may_say(fact: Fact, plausible: bool) -> None:
+    assert facts.plausible(fact) is plausible
+    path_text = f"NETPROBE_FACT={facts.dump(fact)}\n".encode()
+    found, reader = read(section() + block("<", 9, path_text) + block("<", 9, path_text))
+    assert [record.number for record in found] == ([1, 2] if plausible else [])
+    assert reader.damage == ()
 
 
 def test_fields_of_a_later_version_are_passed_over() -> None:
