@@ -12,6 +12,7 @@ from netprobe import icmp
 from netprobe.model import ConnectionFact, Endpoint
 from netprobe.tracker import columns as c
 from netprobe.tracker.classes import LIMITED_TTL
+from netprobe.tracker.sides import looks
 
 
 class Form(StrEnum):
@@ -130,11 +131,12 @@ class Attempt:
     window_opened: bool
     server_segments: tuple[Segment, ...]
     history: str
+    looks: int = 0  # how the sides behaved: netprobe.tracker.sides.looks
 
     @property
     def limited(self) -> bool:
         """Sent with a TTL that was meant to run out on the way."""
-        return self.first.ttl <= LIMITED_TTL and self.outgoing is not False
+        return 0 < self.first.ttl <= LIMITED_TTL and self.outgoing is not False
 
     @property
     def answered_ns(self) -> int | None:
@@ -194,6 +196,7 @@ def attempt(row: Sequence[int]) -> Attempt:
         window_opened=bool(row[c.WINDOW_OPENED]),
         server_segments=_segments(row, c.S_SEGMENTS, c.S_SEGMENTS_N),
         history=history(row),
+        looks=looks(row),
     )
 
 

@@ -87,7 +87,8 @@ def _seen(rule: Rule) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """A text with its placeholders shown as such: {port} becomes PORT."""
+    """A text with its placeholders shown as such: {port} becomes PORT; what is only a pronoun is a scan's."""
+    text = text.replace("{our}", "our").replace("{we}", "we")
     return re.sub(r"\{(\w+)\}", lambda match: match[1].upper().replace("_", " "), text)
 
 

@@ -358,3 +358,4 @@ class Verdict:
     attempts: int = 0
     service: Service | None = None
     path: tuple[Hop, ...] = field(default=())
+    vantage: str | None = None  # the side from which a capture was taken: client, server, middle

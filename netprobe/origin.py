@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netprobe.evidence import Evidence, hops_away
+from netprobe.evidence import Evidence, hops_away, way_to_here
 from netprobe.model import Origin, OriginKind
 from netprobe.rules import Place
 
@@ -35,17 +35,19 @@ def distance(e: Evidence) -> int | None:
     if e.route is not None and e.route.outcome == "local":
         return 0
     if e.distance is not None:
-        return e.distance
+        return e.distance + way_to_here(e)
     for a in (e.answer, *e.syns):
         if a is None:
             continue
         packet = a.synack or a.rst or a.challenge or (a.odd if e.features.get("answer") == "odd" else None)
         if packet is not None and packet.ttl > 0:
-            hop = hops_away(packet.ttl)
+            hop = hops_away(packet.ttl) + way_to_here(e)
             # Behind a gateway nobody is one hop away: the way back is shorter, and the distance not known.
             return hop if hop > 1 or e.route is None or e.route.gateway is None else None
         if a.icmp is not None and a.icmp.ttl is not None and a.icmp.sender == e.target.address:
-            return hops_away(a.icmp.ttl)
+            return hops_away(a.icmp.ttl) + way_to_here(e)
+    if e.features.get("vantage") == "server" and e.syns and e.syns[0].first.ttl > 0:
+        return way_to_here(e) + 1
     if e.route is not None and e.route.outcome == "ok" and e.route.gateway is None:
         return 1
     return None
@@ -70,7 +72,7 @@ def _sender(e: Evidence) -> Origin:
         reached = e.survey.port_reached
         away = hops_away(icmp.ttl) if icmp.ttl is not None else reached
         hop = away if away in (reached - 1, reached) and away > 0 else reached
-    if hop is None and icmp.ttl is not None:
+    if hop is None and icmp.ttl is not None and e.features.get("vantage") in (None, "client"):
         hop = hops_away(icmp.ttl)
     return Origin(OriginKind.PATH, icmp.sender, hop)
 
@@ -80,7 +82,7 @@ def _forged(e: Evidence) -> Origin:
     a = e.conversation.attempt if e.conversation is not None else e.answer
     packet = a.rst if a is not None else None
     ttl = packet.ttl if packet is not None else a.icmp.ttl if a is not None and a.icmp is not None else None
-    hop = hops_away(ttl) if ttl is not None and ttl > 0 else None
+    hop = hops_away(ttl) if ttl is not None and ttl > 0 and e.features.get("vantage") in (None, "client") else None
     reached = e.survey.port_reached if e.survey is not None else None
     if reached is not None and hop not in (reached, reached - 1):
         # The TTL and the walk disagree (another initial TTL): the walk bounds it between two hops.
@@ -109,6 +111,8 @@ def _silence(e: Evidence) -> Origin:
     When nothing beyond the last known router ever answered, the next is the target as far as anybody can tell.
     """
     s = e.survey
+    if e.features.get("vantage") == "middle":
+        return Origin(OriginKind.PATH, between=(None, e.target.address))
     if s is None or not (s.port_steps or s.other_last):
         if e.features.get("route") == "local":
             return Origin(OriginKind.TARGET, e.target.address, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netprobe import greeting
 from netprobe.evidence import IMPOSSIBLE, Evidence, hops_away
 from netprobe.model import Origin
+from netprobe.tracker import columns as c
 
 # What common clients print for an answer (wire-evidence, Appendix A): it misleads, so the verdict names it.
 CLIENT_TEXT = {
@@ -51,12 +52,21 @@ def values(e: Evidence, origin: Origin) -> dict[str, object]:
         "wire_says": _wire_says(e),
         "alive": _alive(e),
         "answers": _answers(e),
+        "our": "our" if e.host is None else "the client's",
+        "we": "we" if e.host is None else "the client",
+        "syn_tos": _syn_tos(e),
     }
+    _sides(found, e)
+    if e.features.get("stuck") is not None:
+        found["stuck"] = e.features["stuck"]
+        found["other_side"] = "client" if e.features["stuck"] == "server" else "server"
     if e.resolved is not None:
         found["detail"] = e.resolved.detail or e.resolved.outcome
     if e.syns:
         found["source"] = e.syns[0].client.address
         found["client_port"] = e.syns[0].client.port
+        if e.syns[0].synack is not None:
+            found["synack_copies"] = e.syns[0].synack.count
         odd = next((a.odd for a in e.syns if a.odd is not None), None)
         if odd is not None:
             found["odd"] = odd.letters
@@ -79,6 +89,12 @@ def where(origin: Origin) -> str:
     return f"at hop {origin.hop}" if origin.hop is not None else "somewhere on the path"
 
 
+def _syn_tos(e: Evidence) -> str:
+    """The DSCP field of the SYN that tells who answers."""
+    a = e.marked or (e.syns[0] if e.syns else None)
+    return f"0x{a.first.tos & 0xFC:02x}" if a is not None and a.first.tos > 0 else "0x00"
+
+
 def _waited(e: Evidence) -> str:
     start = e.syns[0].first.time_ns if e.syns else e.target.time_ns
     if e.conversation is not None:
@@ -89,6 +105,12 @@ def _waited(e: Evidence) -> str:
 
 
 def _unsettled(e: Evidence) -> str:
+    if e.features.get("sides") == "client-only":
+        return "the way back was not captured"
+    if e.features.get("sides") == "server-only":
+        return "the way there was not captured"
+    if e.features.get("replied") == "broken-off":
+        return "the client answered the SYN-ACK with a reset, as port scanners do"
     if e.features.get("answer") == "pending":
         return "the SYN was not watched long enough for silence to mean anything"
     if e.features.get("spoke") == "pending":
@@ -112,6 +134,12 @@ def _alive(e: Evidence) -> str:
     parts = []
     if e.features.get("ping") == "answered":
         parts.append("it answers ping")
+    if e.host is not None:
+        if e.host.control is not None:
+            parts.append("it answers on another port")
+        if e.host.here:
+            parts.append("this port answers another connection")
+        return " and ".join(parts) or "it answers others"
     if e.features.get("control") in ("reset", "syn-ack", "icmp"):
         ports = sorted({a.server.port for a in e.controls if a.answered_ns is not None})
         parts.append("it answers on port " + ", ".join(map(str, ports[:3])))
@@ -165,6 +193,10 @@ def _reset(found: dict[str, object], e: Evidence) -> None:
         found["control_port"] = control.server.port
     ttls = {a.reply.ttl for a in e.pings if a.reply is not None}
     ttls |= {p.ttl for a in e.controls for p in (a.rst, a.synack) if p is not None}
+    if e.host is not None:
+        ttls = set(e.host.ttls)
+        if e.host.control is not None:
+            found["control_port"] = "another one of this capture"
     found["host_ttl"] = ", ".join(str(ttl) for ttl in sorted(ttls) if ttl > 0) or "none"
     if e.survey is not None:
         found["rst_walk_ttl"] = e.survey.port_reached
@@ -174,6 +206,34 @@ def _tenths(duration_ns: int, unit_ns: int) -> str:
     """A duration with one decimal. In integers: whoever fills in many of them must come to the same digits."""
     tenths = (duration_ns + unit_ns // 20) // (unit_ns // 10)
     return f"{tenths // 10}.{tenths % 10}"
+
+
+# What speaks against a reset's sender, in the order of how much.
+SIGNS = {
+    c.X_TTL: "a TTL of its own",
+    c.X_WENT_ON: "its sender went on after it",
+    c.X_TTLS: "resets with two TTLs",
+    c.X_SEQS: "resets with several sequence numbers",
+    c.X_BEYOND: "a sequence number beyond the next one",
+    c.X_ID_OF_PEER: "the IP ID of the packet it answers",
+    c.X_ID: "an IP ID far from the others",
+    c.X_WINDOW_OF_PEER: "the window of the packet it answers",
+    c.X_FLOW: "another flow label",
+}
+
+
+def _sides(found: dict[str, object], e: Evidence) -> None:
+    """How a capture's resets differ from their sender's other packets."""
+    a = e.syns[0] if e.syns else None
+    if a is None:
+        return
+    for name, at in (("signs", c.B_S_SIGNS), ("client_signs", c.B_C_SIGNS)):
+        bits = a.looks >> at & ((1 << c.SIGNS_WIDTH) - 1)
+        found[name] = ", ".join(text for bit, text in SIGNS.items() if bits & bit) or "none"
+    server = a.synack or a.server_data
+    found["server_ttl"] = server.ttl if server is not None else "none"
+    found["client_ttl"] = a.first.ttl
+    found["client_rst_ttl"] = a.client_rst.ttl if a.client_rst is not None else "none"
 
 
 def _hops(count: int) -> str:
@@ -206,17 +266,17 @@ def _walk(found: dict[str, object], e: Evidence) -> None:
 
 
 def _service(found: dict[str, object], e: Evidence) -> None:
-    c = e.conversation
-    if c is None:
+    talk = e.conversation
+    if talk is None:
         return
-    a = c.attempt
-    named = greeting.name(c.stream)
-    found["service"] = named.what if named else "SSH" if c.opening.identification else "an unknown service"
-    found["identification"] = c.opening.identification
-    line = next((line for line in c.opening.lines if line.strip()), c.opening.unfinished.decode("latin-1"))
+    a = talk.attempt
+    named = greeting.name(talk.stream)
+    found["service"] = named.what if named else "SSH" if talk.opening.identification else "an unknown service"
+    found["identification"] = talk.opening.identification
+    line = next((line for line in talk.opening.lines if line.strip()), talk.opening.unfinished.decode("latin-1"))
     found["line"] = line[:200]
-    found["line_count"] = len(c.opening.lines)
-    times = sorted(set(c.line_times))
+    found["line_count"] = len(talk.opening.lines)
+    times = sorted(set(talk.line_times))
     if len(times) >= 2:
         found["beat"] = f"{(times[-1] - times[0]) / (len(times) - 1) / 1e9:.1f}"
     late = 0
@@ -224,7 +284,9 @@ def _service(found: dict[str, object], e: Evidence) -> None:
         late = (a.server_data.time_ns - a.synack.time_ns + 500_000_000) // 1_000_000_000
     found["late"] = f", after {late} s" if late >= 2 else ""
     found["preceded"] = (
-        f", after {len(c.opening.lines)} other line{'s' * (len(c.opening.lines) > 1)}" if c.opening.lines else ""
+        f", after {len(talk.opening.lines)} other line{'s' * (len(talk.opening.lines) > 1)}"
+        if talk.opening.lines
+        else ""
     )
     if a.synack is not None:
         found["synack_copies"] = a.synack.count

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from netprobe import greeting, origin, texts
 from netprobe.addresses import remarks
 from netprobe.attempts import Attempt
 from netprobe.evidence import Evidence
 from netprobe.model import Alternative, Citation, Endpoint, Hop, Service, Verdict
 from netprobe.rules import Rule, decide
+from netprobe.tracker import columns as c
 
 
 def diagnose(e: Evidence) -> Verdict:
@@ -42,6 +46,7 @@ def diagnose(e: Evidence) -> Verdict:
         attempts=sum(a.first.count for a in e.syns),
         service=_service(e),
         path=_path(e),
+        vantage=_vantage(e),
     )
 
 
@@ -74,7 +79,7 @@ def _responder(e: Evidence, a: Attempt | None) -> tuple[str | None, int | None]:
 def _rtt(a: Attempt | None) -> float | None:
     """Milliseconds from the last SYN before the answer; none when the SYN was repeated, for then it is ambiguous (RFC
     6298 3)."""
-    if a is None or a.answered_ns is None or a.answered_ns < a.first.time_ns:
+    if a is None or a.answered_ns is None or a.answered_ns < a.first.time_ns or a.first.frame == 0:
         return None
     return (a.answered_ns - a.first.time_ns + 500) // 1000 / 1000  # whole microseconds
 
@@ -118,7 +123,41 @@ def _notes(e: Evidence) -> tuple[str, ...]:
         )
     if e.features.get("control") == "icmp" and e.features.get("answer") == "icmp":
         notes.append("other ports of this address are rejected in the same way")
+    notes += _seen_from(e)
     return tuple(notes)
+
+
+# The client's own rhythm tells its system, where it had to repeat its SYN.
+RHYTHMS = {
+    "linux": "the client repeated its SYN after 1, 3, 7 s, as Linux does",
+    "linear": "the client repeated its SYN every second, as Linux since 6.5, macOS and BSD do",
+    "windows": "the client repeated its SYN as Windows does",
+}
+
+
+def _seen_from(e: Evidence) -> Iterator[str]:
+    """What is particular to a capture: from which side it was taken, what it lacks."""
+    if e.host is None:
+        return
+    side = e.features.get("vantage", "unknown")
+    if side != "unknown":
+        place = {"client": "on the client's side", "server": "on the server's side", "middle": "on the way"}[side]
+        yield f"captured {place}: {e.vantage_because}"
+    elif e.vantage_because:
+        yield f"captured on a side that can't be told: {e.vantage_because}"
+    if e.features.get("midstream") == "yes":
+        yield "the client's SYN is not in this capture"
+    if e.features.get("sides") == "client-only":
+        yield "only the client's packets are in this capture"
+    elif e.features.get("sides") == "server-only":
+        yield "only the server's packets are in this capture"
+    if "rhythm" in e.features:
+        yield RHYTHMS[e.features["rhythm"]]
+
+
+def _vantage(e: Evidence) -> str | None:
+    side = e.features.get("vantage")
+    return side if side != "unknown" else None
 
 
 def _service(e: Evidence) -> Service | None:
@@ -137,25 +176,30 @@ def _path(e: Evidence) -> tuple[Hop, ...]:
     return e.survey.hops if e.survey is not None else ()
 
 
+# A client that reset its own attempt without having acknowledged, closed or lost anything.
+_ONLY_SYN = re.compile(r"\^?S[^HAFGIQ]*R")
+
+
 def conn_state(a: Attempt) -> str:
-    """Zeek's conn_state (scripts/base/protocols/conn/main.zeek), as far as one attempt's packets tell it."""
+    """Zeek's conn_state (scripts/base/protocols/conn/main.zeek): the first test that holds decides. Empty where no
+    packets were captured."""
     if a.first.flags < 0:
         return ""
-    established = a.synack is not None and a.client_ack is not None
-    if a.rst is not None:
-        if a.synack is None:
+    client, server = a.looks >> c.B_C_STATE & 15, a.looks >> c.B_S_STATE & 15
+    client_silent, server_silent = (state in (c.Z_INACTIVE, c.Z_PARTIAL) for state in (client, server))
+    if server == c.Z_RESET:
+        empty = client == c.Z_RESET and not a.client_bytes and not a.server_bytes
+        if client in (c.Z_SYN_SENT, c.Z_SYN_ACK_SENT) or empty:
             return "REJ"
-        return "RSTR" if a.server_fin is None else "SF" if a.client_fin is not None else "RSTR"
-    if a.client_rst is not None:
-        return "RSTO" if a.synack is not None else "RSTOS0"
-    if a.server_fin is not None and a.client_fin is not None:
-        return "SF"
-    if a.client_fin is not None:
-        return "S2" if a.synack is not None else "SH"
-    if a.server_fin is not None:
-        return "S3" if not a.midstream else "SHR"
-    if established:
-        return "S1"
-    if a.midstream:
-        return "OTH"
-    return "S0" if a.synack is None else "S1"
+        return "RSTRH" if client_silent else "RSTR"
+    if client == c.Z_RESET:
+        if server_silent:
+            return "RSTOS0" if _ONLY_SYN.match(a.history) else "OTH"
+        return "RSTO"
+    if client == c.Z_CLOSED:
+        return "SF" if server == c.Z_CLOSED else "SH" if server_silent else "S2"
+    if server == c.Z_CLOSED:
+        return "SHR" if client_silent else "S3"
+    if client == c.Z_SYN_SENT and server == c.Z_INACTIVE:
+        return "S0"
+    return "S1" if client == server == c.Z_ESTABLISHED else "OTH"

@@ -2,7 +2,8 @@
 
 client 192.0.2.1                 who asks (default), and `server 203.0.113.5 22` who is asked
 link sll2                        one of packets.LINKS; `direction unknown` for a capture that doesn't say
-target any kernel patient        what the scan expected, and how it looked
+target any kernel patient        what the scan expected, and how it looked; `passive`: no scan, a stranger's capture
+vantage server                   what --vantage tells of a stranger's capture
 0.000 > S tos 0x48 [mss,sack]    a segment of the client: flags, fields, options
 0.021 < RA ttl 62 win 0          a segment of the server; numbers fit unless said otherwise: `seq +1`, `ack 7`
 0.3 > PA "SSH-2.0-x\\r\\n"         payload
@@ -20,8 +21,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from netprobe.attempts import Attempt
-from netprobe.evidence import Evidence
+from netprobe.attempts import Attempt, attempt
+from netprobe.attempts import Segment as Piece
+from netprobe.evidence import Evidence, collect, host_of
 from netprobe.model import (
     BlockedFact,
     ConnectionFact,
@@ -39,6 +41,9 @@ from netprobe.model import (
     TargetFact,
     Verdict,
 )
+from netprobe.tracker import Tracker, columns
+from netprobe.tracker.decode import decode
+from netprobe.tracker.hosts import recall_host
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from tests.packets import LINKS, Segment, echo, framed, icmp_error, neighbor
@@ -74,6 +79,8 @@ class Scene:
     target: TargetFact
     until_ns: int
     expected: tuple[str, ...] = ()
+    passive: bool = False
+    vantage: str | None = None
 
     def watch(self) -> Watch:
         """The records, received one by one as a live scan does."""
@@ -84,7 +91,25 @@ class Scene:
 
     def evidence(self) -> Evidence:
         """All that is known of the target in the end."""
+        if self.passive:
+            return self._one_attempt()
         return self.watch().evidence(self.target, self.until_ns)
+
+    def _one_attempt(self) -> Evidence:
+        """What a capture shows of the first attempt to the target's port."""
+        frames = {record.number: record for record in self.records if isinstance(record, Frame)}
+        tracker = Tracker()
+        tracker.receive(list(frames.values()))
+        row = next(r for r in tracker.rows if r[columns.KIND] == columns.K_TCP and r[columns.SPORT] == self.target.port)
+        recall_host(row, tracker.hosts)  # type: ignore[arg-type]
+        decoded = [0] * columns.DECODED
+
+        def payload(segment: Piece) -> bytes:
+            frame = frames[segment.frame]
+            decode(frame.data, 0, len(frame.data), frame.link_type, decoded)
+            return frame.data[decoded[columns.D_OFFSET] :]
+
+        return collect(self.target, [attempt(row)], (), payload, self.until_ns, host_of(row), self.vantage)
 
     def verdict(self) -> Verdict:
         """The verdict in the end."""
@@ -112,6 +137,8 @@ class Ladder:
     expect: str = "ssh"
     mode: Mode = Mode.RAW
     patient: bool = False
+    passive: bool = False
+    vantage: str | None = None
     unresolved: bool = False
     until_ns: int | None = None
     expected: list[str] = field(default_factory=list)
@@ -141,7 +168,8 @@ class Ladder:
             mode=self.mode,
             patient=self.patient,
         )
-        return Scene(self.records, target, self.until_ns or last, tuple(self.expected))
+        until_ns = self.until_ns or last
+        return Scene(self.records, target, until_ns, tuple(self.expected), self.passive, self.vantage)
 
     def _line(self, tokens: list[str]) -> None:
         match tokens:
@@ -160,7 +188,10 @@ class Ladder:
                 self.expect = "any" if "any" in words else "ssh"
                 self.mode = Mode.CONNECT if "kernel" in words else Mode.RAW
                 self.patient = "patient" in words
+                self.passive = "passive" in words
                 self.unresolved = "unresolved" in words
+            case ["vantage", side]:
+                self.vantage = side
             case ["until", seconds]:
                 self.until_ns = at(float(seconds))
             case ["expect", *words]:

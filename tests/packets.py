@@ -23,6 +23,7 @@ OPTIONS = {
     "ts": b"\x08\x0a" + bytes(8),
     "ws": b"\x03\x03\x07",
     "nop": b"\x01",
+    "sacked": b"\x05\x0a" + bytes(8),
     "md5": b"\x13\x12" + bytes(16),
     "fastopen": b"\x22\x02",
     "odd": b"\xfd\x04\x00\x00",

@@ -6,6 +6,8 @@ from netprobe.attempts import UNSEEN, Attempt, Form
 from netprobe.evidence.record import SECOND, SPACED_NS, Evidence, probes_of, said, said_icmp
 from netprobe.icmp import IcmpKind
 from netprobe.model import Endpoint
+from netprobe.tracker.columns import B_ONWARD as ONWARD
+from netprobe.tracker.sides import LONG_NS
 
 # A silent SYN: the last router's ICMP comes 3.1 s after the first packet it could not deliver (three neighbour
 # solicitations one second apart, RFC 4861 10), so silence is called after four seconds.
@@ -75,6 +77,8 @@ def judge_answer(e: Evidence) -> None:
     """The answer to the SYNs that a real client would send too."""
     if not e.syns:
         return
+    if e.host is not None and e.syns[0].looks >> ONWARD & 1:
+        return  # only the client's packets were captured: what it heard is not known
     patience_ns = max(SPACED_NS, e.patience_ns)
     results = [(a, result_of(e, a, patience_ns)) for a in e.syns]
     if any(result not in ("odd", "pending") for _, result in results):
@@ -129,15 +133,18 @@ def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
         e.answer = told
         assert told.icmp is not None
         e.cite("answer", told.icmp.frame, told.icmp.time_ns, said_icmp(told.icmp))
-    elif (
-        e.now_ns >= until
-        and (tries >= 3 or e.features["mode"] == "kernel")
-        and not any(r == "pending" for _, r in results)
-    ):
+    elif e.now_ns >= until and _enough(e, tries) and not any(r == "pending" for _, r in results):
         e.features["answer"] = "silent"
     else:
         e.features["answer"] = "pending"
         e.waits_until(until)
+
+
+def _enough(e: Evidence, tries: int) -> bool:
+    """Whether so many unanswered SYNs are silence. In a capture the client decided how often to try."""
+    if e.host is not None:
+        return tries >= 2 or e.now_ns - e.syns[0].first.last_ns >= LONG_NS
+    return tries >= 3 or e.features["mode"] == "kernel"
 
 
 def _told_another_probe(e: Evidence) -> Attempt | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from netprobe import ssh
 from netprobe.attempts import UNSEEN, Attempt, Form, IcmpAnswer, Packet, Segment
+from netprobe.evidence.host import Host
 from netprobe.model import ConnectionFact, ResolvedFact, RouteFact, TargetFact
 from netprobe.path import Survey
 
@@ -67,6 +68,9 @@ class Evidence:
     dropped: int = 0
     reassembles: bool = False
     pinged: int | None = None
+    host: Host | None = None  # one attempt of a capture is judged; None in a scan of our own
+    vantage: str | None = None  # the side that the user told
+    vantage_because: str = ""
     named: dict[str, object] = field(default_factory=dict)  # what texts shall say instead of their own values
 
     def waits_until(self, time_ns: int) -> None:

@@ -87,11 +87,17 @@ def _ping(e: Evidence) -> None:
 
 
 def _reset_distance(e: Evidence, control_resets: list[Attempt]) -> None:
-    """The TTL of a RST or ICMP error against answers that only the host itself can have made."""
+    """The answers of the host that a scan asked for."""
     trusted = [a.reply.ttl for a in e.pings if a.reply is not None]
     trusted += [a.synack.ttl for a in e.controls if a.synack is not None]
     trusted += [a.rst.ttl for a in control_resets if a.rst is not None and tos_of(a.first, a.rst) == "echo"]
-    trusted = [ttl for ttl in trusted if ttl > 0]
+    pinged = [a.reply.ttl for a in e.pings if a.reply is not None and a.reply.ttl > 0]
+    place_reset(e, [ttl for ttl in trusted if ttl > 0], max(pinged, key=hops_away, default=0))
+
+
+def place_reset(e: Evidence, trusted: list[int], pinged: int) -> None:
+    """The TTL of a RST or ICMP error against answers that only the host itself can have made; `pinged` is the TTL of
+    its echo reply, 0 where there was none."""
     suggested = {hops_away(ttl) for ttl in trusted}
     if suggested and e.distance is None and max(suggested) > (e.survey.other_last if e.survey is not None else 0):
         e.distance = max(suggested)
@@ -106,7 +112,7 @@ def _reset_distance(e: Evidence, control_resets: list[Attempt]) -> None:
     if not resets or not trusted:
         return
     ttl = resets[0].ttl
-    e.pinged = max((hops_away(a.reply.ttl) for a in e.pings if a.reply is not None and a.reply.ttl > 0), default=None)
+    e.pinged = hops_away(pinged) if pinged else None
     if e.pinged is not None and hops_away(ttl) > e.pinged:
         # Whoever answers ping is closer than the stack that resets, on this port and perhaps on every other.
         e.features["rst_ttl"] = "farther"

@@ -99,6 +99,9 @@ def _service(e: Evidence, c: Conversation) -> None:
 
 def _ending(e: Evidence, a: Attempt) -> None:
     end = a.rst or a.server_fin
+    gone = a.client_fin or a.client_rst
+    if e.host is not None and gone is not None and (end is None or gone.frame < end.frame):
+        e.features["closed_by"] = "client"
     assert a.client_ack is not None
     assert a.synack is not None
     if end is None:
@@ -133,6 +136,8 @@ def _spoke(e: Evidence, c: Conversation) -> None:
         for start, reason in ((b"Exceeded MaxStartups", "max-startups"), (b"Not allowed at this time", "not-allowed")):
             if first.startswith(start):
                 e.features["text"] = reason
+    if e.host is not None and c.attempt.client_data is not None and c.attempt.client_acked != UNSEEN:
+        e.features["our_words"] = "acknowledged" if c.attempt.client_acked > 1 else "lost"
     if e.features["ended"] == "open":
         times = sorted(set(c.line_times))
         if len(times) >= 3 and times[-1] - times[0] >= TARPIT_SPAN_NS:

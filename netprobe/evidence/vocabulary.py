@@ -158,4 +158,43 @@ FEATURES: dict[str, dict[str, str]] = {
     "our_words": {"acknowledged": "the server's stack acknowledged what we said", "lost": "it did not"},
     "small_mss": {"began": "with a small MSS the KEXINIT arrives", "stalled": "neither"},
     "other_source": {"answered": "a SYN from another source port is answered normally"},
+    # --- what only a capture shows
+    "vantage": {
+        "client": "captured on the client's side",
+        "server": "captured on the server's side",
+        "middle": "captured between the two",
+        "unknown": "captured on an unknown side",
+    },
+    "midstream": {"yes": "the connection began before the capture"},
+    "sides": {
+        "client-only": "the client goes on, and nothing of the server was captured",
+        "server-only": "nothing of the client was captured",
+    },
+    "listener": {"seen": "this very port answers another connection of the capture with SYN-ACK"},
+    "rst_full": {"yes": "the reset was sent on this link (TTL 64, 128 or 255)", "no": "the reset came past a router"},
+    "resets": {"two-ttls": "resets with two TTLs answer one SYN"},
+    "replied": {
+        "unheard": "the SYN-ACK is there, and the client goes on repeating its SYN",
+        "unacknowledged": "the SYN-ACK is repeated; no ACK follows, and no further SYN",
+        "broken-off": "the client answers the SYN-ACK with a reset",
+    },
+    "forged": {
+        "proven": "the reset has a TTL that none of the server's packets has, and the server goes on after it",
+        "likely": "the reset doesn't continue the server's packets (TTL, numbers, IP ID, window, flow label)",
+    },
+    "forged_client": {
+        "proven": "the same of a reset in the client's name: the client goes on after it",
+        "likely": "a reset in the client's name doesn't continue the client's packets",
+    },
+    "stuck": {
+        "server": "a large segment of the server never arrives, while a later, smaller one does (SACK)",
+        "client": "a large segment of the client never arrives, while a later, smaller one does (SACK)",
+    },
+    "too_big": {"yes": "an ICMP error says that a packet was too big"},
+    "closed_by": {"client": "the client closed first"},
+    "rhythm": {
+        "linux": "the SYN was repeated after 1, 3, 7 s, as Linux does",
+        "linear": "the SYN was repeated every second, as Linux 6.5 and later, macOS and BSD do",
+        "windows": "the SYN was repeated after 3 and 9 s, or twice after a reset, as Windows does",
+    },
 }

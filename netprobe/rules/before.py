@@ -351,7 +351,7 @@ RULES = (
         Certainty.CERTAIN,
         Place.LOCAL,
         (
-            "the error {icmp} ({icmp_text}) for our own SYN carries this machine's own address: a rule of its own rejected it",
+            "the error {icmp} ({icmp_text}) for {our} SYN carries its sender's own address: a rule of that machine's own rejected it",
         ),
         remedy=FIREWALL_LOOK,
         reference="L2; IP_RECVERR, ip(7)",

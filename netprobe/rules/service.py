@@ -74,7 +74,9 @@ RULES = (
         "zero_window=stays ended=reset spoke=nothing",
         "syn-proxy",
         Certainty.CERTAIN,
-        ("the SYN-ACK had window 0, and right after our ACK came a reset: a SYN proxy answered, its backend refused",),
+        (
+            "the SYN-ACK had window 0, and right after {our} ACK came a reset: a SYN proxy answered, its backend refused",
+        ),
         (
             "whoever runs the SYN proxy (`nft ... synproxy`, a DDoS shield) must look at the host behind it: nothing listens there",
         ),
@@ -132,7 +134,7 @@ RULES = (
         "reset-after-banner",
         Certainty.LIKELY,
         (
-            "the server identified itself ({identification}), and nothing came after our identification, whatever the segment size",
+            "the server identified itself ({identification}), and nothing came after {our} identification, whatever the segment size",
         ),
         ("from another network does it work? then a filter on this path knows SSH; try it over port 443",),
         "A10",
@@ -318,7 +320,7 @@ RULES = (
         "handshake-blocked",
         Certainty.LIKELY,
         (
-            "the SYN-ACK is repeated {synack_copies} times though we acknowledged it, and what we sent stays unacknowledged: our ACK never arrives",
+            "the SYN-ACK is repeated {synack_copies} times though {we} acknowledged it, and what {we} sent stays unacknowledged: {our} ACK never arrives",
         ),
         (
             "something between here and {address} lets SYNs pass and drops what follows: a stateful firewall that sees one direction only, an IPS",
@@ -338,7 +340,7 @@ RULES = (
         "spoke=nothing ended=reset ended_early=at-once reset_ttl=different",
         "reset-after-handshake",
         Certainty.LIKELY,
-        ("right after our ACK came a reset whose TTL is not that of the SYN-ACK: a box on the path wrote it",),
+        ("right after {our} ACK came a reset whose TTL is not that of the SYN-ACK: a box on the path wrote it",),
         ("ask who runs the firewall {where}: it lets SYNs pass and resets what follows",),
         "T13, section 6.3",
         (Rival("syn-proxy", "a SYN proxy's backend answers with another TTL", "its SYN-ACK usually has window 0"),),
@@ -350,7 +352,7 @@ RULES = (
         "reset-after-handshake",
         Certainty.LIKELY,
         (
-            "right after our ACK came a reset (window 0), before a word was said: a balancer or proxy without a backend does that",
+            "right after {our} ACK came a reset (window 0), before a word was said: a balancer or proxy without a backend does that",
         ),
         ("look at the balancer's or proxy's backends: health checks, the daemon behind it",),
         "T6, T13",
@@ -362,7 +364,7 @@ RULES = (
             ),
             Rival(
                 "closed-before-banner",
-                "a process may have dropped us",
+                "a process may have dropped the connection",
                 "on the server: who listens (`ss -ltnp`), hosts.deny",
             ),
         ),
@@ -425,7 +427,7 @@ RULES = (
         "spoke=nothing ended=open expect=ssh",
         "no-banner",
         Certainty.LIKELY,
-        ("the connection opens, our identification is {acknowledged}, and in {waited} s the server says nothing",),
+        ("the connection opens, {our} identification is {acknowledged}, and in {waited} s the server says nothing",),
         HUNG,
         "A1",
         (
@@ -439,9 +441,7 @@ RULES = (
                 "a proxy may have answered for a dead host",
                 "on the server: does the connection arrive (`ss -tn`)?",
             ),
-            Rival(
-                "handshake-blocked", "what we send may be lost on its way", "a capture: is what we said acknowledged?"
-            ),
+            Rival("handshake-blocked", "what {we} sent may be lost on its way", "a capture: is it acknowledged?"),
         ),
     ),
     _open(

@@ -30,6 +30,26 @@ ALLOW = (
     "in a cloud: the security group and network ACL of the server must allow port {port} from {source}",
 )
 
+FULL = Rival(
+    "backlog-full",
+    "a full accept queue drops SYNs too",
+    "on the server: `ss -ltn` (Recv-Q above Send-Q), `nstat -az TcpExtListenOverflows`",
+)
+NO_WAY_BACK = Rival(
+    "reply-filtered",
+    "its answer may never leave: no route back to {source}, strict reverse path filtering, a rule in OUTPUT",
+    "on the server: `ip route get {source}`, `nstat -az TcpExtIPReversePathFilter`, its OUTPUT rules",
+)
+ANOTHER_WAY = Rival(
+    "reply-filtered",
+    "answers may take another way, which this capture doesn't see, and be lost there",
+    "capture on the client: does a SYN-ACK arrive?",
+)
+ON_THE_SERVER = (
+    "on the server: `ss -ltn`: does anything listen, is its queue full?",
+    "on the server: `nft -a list ruleset`, `iptables-save`, `ufw status`, `fail2ban-client status sshd`: is port {port} dropped for {source}?",
+)
+
 RULES = (
     Rule(
         "NP150",
@@ -44,6 +64,109 @@ RULES = (
         ),
         remedy=("repeat with fewer targets at once, or a lower --rate",),
         reference="packet(7), PACKET_STATISTICS",
+    ),
+    *(
+        Rule(
+            rule_id,
+            f"answer=silent vantage=server{when}",
+            State.FILTERED,
+            "no-response",
+            "dropped",
+            Certainty.POSSIBLE,
+            Place.HOST,
+            ("the SYN reached {address} {tries} times (the capture was taken there), and no answer left", seen),
+            rivals,
+            ON_THE_SERVER,
+            "T9, T10, T11",
+        )
+        for rule_id, when, seen, rivals in (
+            (
+                "NP180",
+                " listener=seen",
+                "this port answers others of this capture, so something listens: a rule for this client drops it, or no more are taken",
+                (FULL, NO_WAY_BACK),
+            ),
+            (
+                "NP181",
+                " host=answers",
+                "{address} answers others ({alive}): its own filter drops this port, or nobody takes the SYN",
+                (FULL, STEALTH, NO_WAY_BACK),
+            ),
+            (
+                "NP182",
+                "",
+                "nothing else of {address} is in this capture either: its own filter drops everything, or its answers have no way out",
+                (NO_WAY_BACK, FULL, STEALTH),
+            ),
+        )
+    ),
+    Rule(
+        "NP183",
+        "answer=silent vantage=middle host=answers",
+        State.FILTERED,
+        "no-response",
+        "dropped",
+        Certainty.LIKELY,
+        Place.SILENCE,
+        (
+            "the SYN passed here {tries} times and no answer came back, while {address} answers others ({alive}): a filter between here and the host, or its own, drops it",
+        ),
+        (FULL, STEALTH, ANOTHER_WAY),
+        ALLOW,
+        "T9, P6",
+    ),
+    Rule(
+        "NP184",
+        "answer=silent vantage=middle",
+        State.FILTERED,
+        "no-response",
+        "host-silent",
+        Certainty.POSSIBLE,
+        Place.SILENCE,
+        ("the SYN passed here {tries} times, and nothing of {address} is in this capture",),
+        (
+            Rival(
+                "dropped",
+                "a filter behind this place, or the host's own, may drop everything",
+                "capture on the server: does the SYN arrive?",
+            ),
+            Rival("host-unreachable", "the host may be down", "its console, or a machine beside it"),
+            ANOTHER_WAY,
+        ),
+        ("is the host up? capture one hop nearer to {address}", "does its way back pass here?"),
+        "P6, P7",
+    ),
+    Rule(
+        "NP185",
+        "answer=silent vantage=client|unknown host=answers",
+        State.FILTERED,
+        "no-response",
+        "dropped",
+        Certainty.LIKELY,
+        Place.SILENCE,
+        (
+            "{tries} SYNs to port {port} stay unanswered, while {address} answers others in this capture ({alive}): a filter drops them",
+        ),
+        (FULL, STEALTH, REPLY, FORWARD),
+        (*ALLOW, "`netprobe scan {address} -p {port}` splits silence further"),
+        "T9",
+    ),
+    Rule(
+        "NP186",
+        "answer=silent vantage=client|unknown",
+        State.FILTERED,
+        "no-response",
+        "host-silent",
+        Certainty.POSSIBLE,
+        Place.SILENCE,
+        ("{tries} SYNs to port {port} stay unanswered, and nothing of {address} is in this capture",),
+        (
+            Rival("dropped", "a filter may drop this port, or everything", "`netprobe scan {address} -p {port}`"),
+            Rival("host-unreachable", "the host may be down", "its console, or a machine beside it"),
+            Rival("reply-filtered", "its replies may be lost on the way back", "capture on the server"),
+        ),
+        ("is the address right, the host up? `netprobe scan {address} -p {port}` asks further",),
+        "P6, P7",
     ),
     Rule(
         "NP151",

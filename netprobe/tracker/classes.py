@@ -84,7 +84,9 @@ from netprobe.tracker.columns import (
     WINDOW_OPENED,
 )
 from netprobe.tracker.decode import Row
+from netprobe.tracker.hosts import host_word, recall_host
 from netprobe.tracker.rows import Rows, patience
+from netprobe.tracker.sides import looks, since
 
 SECOND = 1_000_000_000
 PRIME = 0x7FFFFFFF
@@ -106,7 +108,8 @@ K_ICMP = 6
 K_BLOCKS = 7  # two words each
 K_RANKS = K_BLOCKS + 2 * N_BLOCKS  # in which order the remembered packets came
 K_TALK = K_RANKS + 1  # two words: what was said
-KEY = K_TALK + 2
+K_SIDES = K_TALK + 2  # three words: how the sides behaved, what else is known of the host, how long nothing came
+KEY = K_SIDES + 3
 
 
 def settled_ns(r: Row, clock_ns: int) -> int:
@@ -224,13 +227,16 @@ def classify(
     talks: Sequence[int],
     ranges: Sequence[int],
     secret: Sequence[int],
+    hosts: MutableSequence[int],
     keys: MutableSequence[int],
 ) -> None:
     """The keys of `count` rows, KEY words each, one after the other; the first word of a row that is no attempt is -1.
-    `ranges` are special address ranges as RANGE words each, `secret` two random numbers below PRIME."""
+    What `hosts` knows of a row's server is copied into it. `ranges` are special address ranges as RANGE words each,
+    `secret` two random numbers below PRIME."""
     for n in range(count):
         r = table[settled[n]]
         if is_attempt(r):
+            recall_host(r, hosts)
             key_of(r, clock_ns, talks, ranges, secret, keys, n * KEY)
         else:
             keys[n * KEY] = -1
@@ -240,6 +246,8 @@ def is_attempt(r: Row) -> bool:
     """Whether a row is a connection attempt: a SYN that was meant to arrive, or what followed one."""
     if r[KIND] != K_TCP or r[FIRST + FLAGS] & OPENING != F_SYN or r[FIRST + OPTIONS] & (O_MD5 | O_FRAGMENT) != 0:
         return False
+    if r[FIRST + FRAME] == 0:
+        return r[SYNACK + FRAME] != 0  # the SYN itself was not captured
     return r[FIRST + TTL] > LIMITED_TTL or r[OUTGOING] == 0
 
 
@@ -307,6 +315,9 @@ def key_of(
     keys[k + K_FLAGS] = flags
     keys[k + K_MOMENTS] = moments(r, now)
     keys[k + K_TENTHS] = tenths(r)
+    keys[k + K_SIDES] = looks(r)
+    keys[k + K_SIDES + 1] = host_word(r)
+    keys[k + K_SIDES + 2] = since(r, now)
     for i in range(N_BLOCKS):
         block_words(r, BLOCKS + i * BLOCK_WIDTH, keys, k + K_BLOCKS + 2 * i)
     keys[k + K_RANKS] = ranks(r)

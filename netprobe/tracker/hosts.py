@@ -171,3 +171,11 @@ def recall_host(r: Row, hosts: MutableSequence[int]) -> None:
                 r[HOST + A_RESET] = hosts[at + 1]
     if hosts[h + H_PORTS_N] >= ROOM and not elsewhere:
         r[HOST + A_ALL_OPEN] = 1
+
+
+def host_word(r: Row) -> int:
+    """All that `recall_host` copied, in one word."""
+    at = HOST
+    found = r[at + A_KNOWN] | r[at + A_HERE] << 1 | r[at + A_ALL_OPEN] << 2 | r[at + A_FULL] << 3
+    found |= r[at + A_CONTROL] << 4 | r[at + A_RESET_TOS] << 6
+    return found | r[at + A_PING] << 8 | r[at + A_OPEN] << 16 | r[at + A_OPEN2] << 24 | r[at + A_RESET] << 32

@@ -11,7 +11,22 @@ House rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netprobe.tracker.columns import (
+    B_ACK_SLOW,
+    B_ANSWER_SLOW,
+    B_ASKED_AGAIN,
+    B_C_SIGNS,
+    B_C_STATE,
+    B_C_STUCK,
+    B_ONWARD,
+    B_RHYTHM,
+    B_S_MISSING,
+    B_S_SIGNS,
+    B_S_STATE,
+    B_S_STUCK,
+    C_ACK,
     C_SIDE,
     COUNT,
     D_ACK,
@@ -60,6 +75,7 @@ from netprobe.tracker.columns import (
     F_RST,
     F_SYN,
     FIRST,
+    FRAME,
     HISTORY_A,
     HISTORY_B,
     HISTORY_N,
@@ -80,7 +96,10 @@ from netprobe.tracker.columns import (
     O_SACKED,
     ONWARD,
     RHYTHM,
+    S_DATA,
     S_SIDE,
+    SYNACK,
+    TIME,
     W_EIGHT,
     W_FOUR,
     W_HALF,
@@ -120,6 +139,14 @@ TOO_FAR = 1048576
 STEP = 64
 RESET_STEP = 1024
 ROOM = 24  # letters of a history that are kept
+SLOWER = 4  # so many times longer is longer beyond doubt
+STUCK_TRIES = 3  # repeats of one segment
+LONG_NS = 60_000_000_000  # a single SYN that stays unanswered for so long is silence
+SPACED_NS = 1_000_000_000
+QUIET_NS = 2_500_000_000
+M_LONG = 1  # the last SYN is so long ago
+M_SYNACK = 2  # the last SYN-ACK is a second ago or more
+M_QUIET = 4  # the server's last payload is 2.5 s ago or more
 
 
 def letter(r: Row, code: int) -> None:
@@ -160,7 +187,7 @@ def flipped(r: Row) -> None:
     letter(r, L_FLIPPED)
 
 
-def state(r: Row, side: int) -> int:
+def state(r: Sequence[int], side: int) -> int:
     """Zeek's state of a side."""
     return r[side + E_STATE] & 15
 
@@ -464,3 +491,54 @@ def keep_rhythm(r: Row, time: int) -> None:
 def near(gap: int, seconds_ns: int) -> bool:
     """Within an eighth."""
     return -seconds_ns <= 8 * (gap - seconds_ns) <= seconds_ns
+
+
+def looks(r: Sequence[int]) -> int:
+    """Everything of both sides that evidence reads, in one word: no number that differs between attempts alike."""
+    found = state(r, C_SIDE) << B_C_STATE | state(r, S_SIDE) << B_S_STATE
+    found |= r[C_SIDE + E_SIGNS] << B_C_SIGNS | r[S_SIDE + E_SIGNS] << B_S_SIGNS
+    found |= r[RHYTHM] << B_RHYTHM | r[ONWARD] << B_ONWARD
+    if stuck(r, C_SIDE):
+        found |= 1 << B_C_STUCK
+    if stuck(r, S_SIDE):
+        found |= 1 << B_S_STUCK
+    if missing(r, S_SIDE):
+        found |= 1 << B_S_MISSING
+    if r[SYNACK + FRAME] == 0 or r[FIRST + FRAME] == 0:
+        return found
+    if r[FIRST + LAST] > r[SYNACK + TIME]:
+        found |= 1 << B_ASKED_AGAIN
+    if r[C_ACK + FRAME] != 0 and r[FIRST + COUNT] == 1 and r[SYNACK + COUNT] == 1:
+        answer = r[SYNACK + TIME] - r[FIRST + TIME]
+        ack = r[C_ACK + TIME] - r[SYNACK + TIME]
+        if answer > 0 and answer >= SLOWER * ack:
+            found |= 1 << B_ANSWER_SLOW
+        elif ack > 0 and ack >= SLOWER * answer:
+            found |= 1 << B_ACK_SLOW
+    return found
+
+
+def stuck(r: Sequence[int], own: int) -> bool:
+    """Whether loss depends on size: the first unacknowledged segment goes again and again, it is larger than any that
+    was acknowledged, and a later one was (SACK)."""
+    large = r[own + E_AGAIN_LENGTH] > r[own + E_PASSED]
+    return r[own + E_AGAIN_COUNT] >= STUCK_TRIES and r[own + E_SACKED] > 0 and large
+
+
+def missing(r: Sequence[int], own: int) -> bool:
+    """The same where the large segment never reaches the capture: what is missing is larger than any that came."""
+    if r[own + E_HOLED] == 0 or r[own + E_SACKED] == 0:
+        return False
+    return distance(r[own + E_HOLE_END], r[own + E_HOLE]) > r[own + E_LARGEST]
+
+
+def since(r: Sequence[int], now: int) -> int:
+    """The comparisons of evidence with the present (sides.M_ bits): how long nothing has come."""
+    found = 0
+    if r[FIRST + FRAME] != 0 and now - r[FIRST + LAST] >= LONG_NS:
+        found |= M_LONG
+    if r[SYNACK + FRAME] != 0 and now - r[SYNACK + LAST] >= SPACED_NS:
+        found |= M_SYNACK
+    if r[S_DATA + FRAME] != 0 and now - r[S_DATA + LAST] >= QUIET_NS:
+        found |= M_QUIET
+    return found
