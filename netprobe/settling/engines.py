@@ -9,10 +9,28 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 from netprobe.settling import jit, patterns
-from netprobe.tracker import INTERPRETED, Engine, classes, decode, hosts, loop, rows, sides
+from netprobe.tracker import (
+    INTERPRETED,
+    Engine,
+    classes,
+    decode,
+    hosts,
+    link,
+    loop,
+    network,
+    octets,
+    rows,
+    sides,
+    transport,
+    tunnels,
+    undecoded,
+)
 from netprobe.wire import index
 
-MODULES = (decode, rows, hosts, sides, loop, classes, index, patterns)
+MODULES = (
+    *(octets, link, network, transport, tunnels, decode),
+    *(rows, hosts, sides, undecoded, loop, classes, index, patterns),
+)
 ENTRIES = (
     *(loop.advance, rows.sweep, rows.release, rows.enter, classes.classify, hosts.recall_host),
     *(index.index_pcap, index.index_pcapng, patterns.fill),

@@ -52,6 +52,7 @@ from netprobe.tracker.columns import (
     D_TTL,
     D_TYPE,
     D_WINDOW,
+    DECODABLE,
     ECHOED,
     F_ACK,
     F_FIN,
@@ -77,30 +78,19 @@ from netprobe.tracker.columns import (
     K_TCP,
     MIDSTREAM,
     N_CLOCK,
-    N_FRAGMENTS,
+    N_DEPTH,
     N_FRAMES,
     N_FREE_ROWS,
     N_FREE_TALKS,
-    N_ICMP,
-    N_NEIGHBOR,
-    N_NOT_IP,
-    N_OTHER_IP,
+    N_PROTOCOLS,
     N_REUSES,
-    N_SHORT,
-    N_TCP,
-    N_UNKNOWN_LINK,
     N_UNSOLICITED,
     ODD,
     P_ECHO,
     P_ECHO_REPLY,
-    P_FRAGMENT,
     P_ICMP_ERROR,
     P_NEIGHBOR_ASK,
-    P_NEIGHBOR_REPLY,
-    P_NOT_IP,
-    P_SHORT,
     P_TCP,
-    P_UNKNOWN_LINK,
     REPLY,
     RST,
     S_BYTES,
@@ -128,6 +118,7 @@ from netprobe.tracker.decode import Buffer, Row, decode
 from netprobe.tracker.hosts import N_OPEN, N_PING, N_RESET, note_host
 from netprobe.tracker.rows import Rows, distance, find, keep, open_row, over, remember, same, segment
 from netprobe.tracker.sides import flipped, follow, keep_rhythm
+from netprobe.tracker.undecoded import count_what
 
 IP_TCP = 6
 # A reset or segment within this distance of the expected sequence number belongs to the connection (RFC 5961 3.2 uses
@@ -502,44 +493,33 @@ def advance(
         if counters[N_FREE_ROWS] == 0 or counters[N_FREE_TALKS] == 0:
             return i
         counters[N_FRAMES] += 1
-        decode(buffer, starts[i], ends[i], links[i], d)
+        decode(buffer, starts[i], ends[i], links[i], d, counters[N_DEPTH])
         protocol = d[D_PROTOCOL]
         number = numbers[i]
         time = times[i]
         if time > counters[N_CLOCK]:
             counters[N_CLOCK] = time
         row = -1
+        counters[N_PROTOCOLS + protocol] += 1
         if protocol == P_TCP:
-            counters[N_TCP] += 1
             d[D_SEGMENT] = 0
             row = receive_tcp(d, number, time, outgoings[i], table, slots, mask, free_rows, counters, hosts)
             if d[D_SEGMENT] != 0 and counters[N_REUSES] != 0:
                 keep(table[row], d, buffer, starts[i], ends[i], talks, free_talks, counters)
+        elif protocol >= DECODABLE:
+            count_what(counters, d)
         elif protocol == P_ICMP_ERROR:
-            counters[N_ICMP] += 1
             row = receive_error(d, number, time, table, slots, mask, counters)
         elif protocol == P_ECHO or protocol == P_ECHO_REPLY:
-            counters[N_ICMP] += 1
             asks = protocol == P_ECHO
             row = receive_pair(
                 d, K_ECHO, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters, hosts
             )
-        elif protocol == P_NEIGHBOR_ASK or protocol == P_NEIGHBOR_REPLY:
-            counters[N_NEIGHBOR] += 1
+        else:
             asks = protocol == P_NEIGHBOR_ASK
             row = receive_pair(
                 d, K_NEIGHBOR, asks, number, time, outgoings[i], table, slots, mask, free_rows, counters, hosts
             )
-        elif protocol == P_FRAGMENT:
-            counters[N_FRAGMENTS] += 1
-        elif protocol == P_SHORT:
-            counters[N_SHORT] += 1
-        elif protocol == P_NOT_IP:
-            counters[N_NOT_IP] += 1
-        elif protocol == P_UNKNOWN_LINK:
-            counters[N_UNKNOWN_LINK] += 1
-        else:
-            counters[N_OTHER_IP] += 1
         if row >= 0:
             table[row][TOUCHED] = counters[N_CLOCK]
         touched[i] = row
