@@ -7,7 +7,7 @@ House rules of this file:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from netprobe.addresses import Network
@@ -53,7 +53,7 @@ class AnalyzeOptions:
 
     files: tuple[Path, ...] = ()
     servers: tuple[str, ...] = ()  # the same as in `selection`, for callers that have nothing but addresses
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     together: bool = False
     pair: tuple[Path, Path] | None = None
     tunnels: bool = False

@@ -17,7 +17,7 @@ from netprobe.model import Alternative, Certainty, Citation, Origin, OriginKind,
 from netprobe.report import Report, by_cause
 from netprobe.report.escape import escape, excerpt
 
-_GAP = 2  # tabulate's "plain" puts two blanks between columns
+GAP = 2  # tabulate's "plain" puts two blanks between columns
 _NARROWEST_CELL = 12
 _LABEL = 10
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35"}
@@ -31,23 +31,25 @@ def render(report: Report, *, width: int | None = None, verbosity: int = 0, colo
 
     `verbosity`: -1 the table only, 0 with reasons and remedies, 1 with the decisive packets, 2 with path and probes.
     """
-    paint: Paint = _painted if colour else _plain
+    paint: Paint = painted if colour else plain
     parts = []
     if report.verdicts:
         parts.append(_table(report.verdicts, width, paint))
     if verbosity >= 0:
-        parts.extend(_details(report.verdicts, width, verbosity, paint))
-    closing = "\n".join(_fold(line, width) for line in _closing(report, verbosity))
-    if closing:
-        parts.append(closing)
+        parts.extend(details(report.verdicts, width, verbosity, paint))
+    ending = "\n".join(fold(line, width) for line in closing(report, verbosity))
+    if ending:
+        parts.append(ending)
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
-def _painted(name: str, text: str) -> str:
+def painted(name: str, text: str) -> str:
+    """`text` in one of the colours of _SGR."""
     return f"\x1b[{_SGR[name]}m{text}\x1b[0m"
 
 
-def _plain(_name: str, text: str) -> str:
+def plain(_name: str, text: str) -> str:
+    """`text` without colour."""
     return text
 
 
@@ -61,11 +63,11 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
     rows = [_row(verdict) for verdict in verdicts]
     if not any(_has_name(verdict) for verdict in verdicts):
         headers, rows = headers[1:], [row[1:] for row in rows]
-    elif _excess(headers, rows, width) > 0:
+    elif excess(headers, rows, width) > 0:
         # Too narrow for both: the name above its address, in one column.
         headers = headers[:1] + headers[2:]
         rows = [["\n".join(dict.fromkeys(row[:2])).removesuffix("\n-"), *row[2:]] for row in rows]
-    _fold_cells(headers, rows, width)
+    fold_cells(headers, rows, width)
     column = headers.index("STATE")
     for verdict, row in zip(verdicts, rows, strict=True):
         # No cell of this column is ever folded, so the colour codes stay whole.
@@ -126,17 +128,23 @@ def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     return [max(len(line) for row in table for line in row[column].split("\n")) for column in range(len(headers))]
 
 
-def _excess(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> int:
+def excess(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> int:
     """By how many columns the table is wider than the terminal."""
-    return 0 if width is None else sum(_widths(headers, rows)) + _GAP * (len(headers) - 1) - width
+    return 0 if width is None else sum(_widths(headers, rows)) + GAP * (len(headers) - 1) - width
 
 
-def _fold_cells(headers: Sequence[str], rows: Sequence[list[str]], width: int | None) -> None:
-    """Fold cells until the table is no wider than `width`: the last column first, then the first."""
-    for column, narrowest in ((len(headers) - 1, 12), (0, 16)):
-        excess = _excess(headers, rows, width)
-        if excess > 0:
-            room = max(narrowest, _widths(headers, rows)[column] - excess)
+def fold_cells(
+    headers: Sequence[str],
+    rows: Sequence[list[str]],
+    width: int | None,
+    order: Sequence[tuple[int, int]] = ((-1, 12), (0, 16)),
+) -> None:
+    """Fold cells until the table is no wider than `width`: the columns of `order` one after the other, none narrower
+    than it says."""
+    for column, narrowest in order:
+        over = excess(headers, rows, width)
+        if over > 0:
+            room = max(narrowest, _widths(headers, rows)[column] - over)
             for row in rows:
                 row[column] = "\n".join(piece for line in row[column].split("\n") for piece in _broken(line, room))
 
@@ -161,27 +169,28 @@ def _broken(text: str, room: int) -> list[str]:
 # --------------------------------------------------------------------------- what each diagnosis rests on
 
 
-def _details(verdicts: Sequence[Verdict], width: int | None, verbosity: int, paint: Paint) -> Iterator[str]:
+def details(verdicts: Sequence[Verdict], width: int | None, verbosity: int, paint: Paint) -> Iterator[str]:
     """One block for each verdict; neighbours that say the very same share one."""
     headings: list[str] = []
     before: list[str] | None = None
     for verdict in verdicts:
-        body = [text for label, line in _lines(verdict, verbosity) for text in _entry(label, line, width, paint)]
+        body = [text for label, line in lines(verdict, verbosity) for text in entry(label, line, width, paint)]
         if before is not None and body != before:
             yield "\n".join([*headings, *before])
             headings = []
-        headings.append(_heading(verdict, width, paint))
+        headings.append(heading(verdict, width, paint))
         before = body
     if before is not None:
         yield "\n".join([*headings, *before])
 
 
-def _heading(verdict: Verdict, width: int | None, paint: Paint) -> str:
+def heading(verdict: Verdict, width: int | None, paint: Paint) -> str:
+    """What a verdict says, as the head of its block."""
     place = f"[{verdict.address}]" if ":" in (verdict.address or "") else verdict.address or verdict.target
     name = f"{excerpt(verdict.target, 60)} " if verdict.address and _has_name(verdict) else ""
     told = _heading_words(verdict)
     text = f"{name}{escape(place)} port {verdict.port}: {told}"
-    return paint("bold", _fold(text, width))
+    return paint("bold", fold(text, width))
 
 
 def _heading_words(verdict: Verdict) -> str:
@@ -193,7 +202,7 @@ def _heading_words(verdict: Verdict) -> str:
     return f"{verdict.state}, {verdict.cause}{sure} [{verdict.rule}]"
 
 
-def _lines(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
+def lines(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
     """The labelled lines of one block. A label of "" continues the one before."""
     up = verdict.cause == "up"
     if not up or verbosity > 0:
@@ -225,7 +234,7 @@ def _labelled(label: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield ("" if index else label), text
 
 
-def _entry(label: str, text: str, width: int | None, paint: Paint) -> list[str]:
+def entry(label: str, text: str, width: int | None, paint: Paint) -> list[str]:
     """One labelled line; what doesn't fit is indented further, so that the next entry is seen as one."""
     indent = " " * (_LABEL + 2)
     wrapped = [escape(text)]
@@ -263,9 +272,10 @@ def _probes(verdict: Verdict) -> str:
 # --------------------------------------------------------------------------- the end
 
 
-def _closing(report: Report, verbosity: int) -> Iterator[str]:
+def closing(report: Report, verbosity: int, *, counted: bool = False) -> Iterator[str]:
+    """What is told at the end, line by line. `counted`: how many verdicts there are of each cause was told already."""
     capture = report.capture
-    if len(report.verdicts) > 1:
+    if len(report.verdicts) > 1 and not counted:
         counts = ", ".join(f"{cause} {count}" for cause, count in by_cause(report).items())
         yield f"{len(report.verdicts)} verdicts: {counts}"
     if capture.dropped or capture.unsolicited or verbosity > 0:
@@ -277,7 +287,8 @@ def _closing(report: Report, verbosity: int) -> Iterator[str]:
         yield f"damaged: {escape(damage)}"
 
 
-def _fold(text: str, width: int | None) -> str:
+def fold(text: str, width: int | None) -> str:
+    """A line in lines of at most `width`."""
     if width is None or len(text) <= width:
         return text
     return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)

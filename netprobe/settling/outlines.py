@@ -1,0 +1,53 @@
+"""What a summary counts of settled attempts, without a diagnosis of each."""
+
+from __future__ import annotations
+
+from netprobe.attempts import address
+from netprobe.report.summary import Outline, endpoint
+from netprobe.report.summary import outline as outline_of
+from netprobe.report.table import where
+from netprobe.settling.kinds import Kind, Settling
+from netprobe.tracker.columns import CLIENT, CPORT, FIRST, FRAME, I_SENDER, ICMP, SERVER, SPORT, TIME, VERSION
+
+
+class Outlines:
+    """The outlines of the rows of one table."""
+
+    def __init__(self, settling: Settling) -> None:
+        self._settling = settling
+        self._places: dict[int, str] = {}  # by the identity of a kind, which lives as long as the table
+
+    def outline(self, row: int, kind: Kind) -> Outline:
+        """The outline of one row. Of a kind that is diagnosed row by row it rests on the diagnosis."""
+        if kind.pattern is None:
+            return outline_of(self._settling.verdict(row))
+        r = self._settling.tracker.table[row]
+        like, version = kind.verdict, r[VERSION]
+        server = address(r[SERVER : SERVER + 4], version)
+        client = address(r[CLIENT : CLIENT + 4], version)
+        place = self._places.get(id(kind))
+        if place is None:
+            place = self._places[id(kind)] = "-" if like.cause == "up" else where(like.origin, like.address)
+        origin = like.origin
+        if origin.between is not None or origin.address not in (None, like.address):
+            sender = address(r[ICMP + I_SENDER : ICMP + I_SENDER + 4], version)
+            place = _filled(place, kind, server, client, sender)
+        return Outline(
+            like,
+            endpoint(server, r[SPORT]),
+            endpoint(client, r[CPORT]),
+            place,
+            int(r[FIRST + FRAME]),
+            int(r[FIRST + TIME]),
+        )
+
+
+def _filled(place: str, kind: Kind, server: str, client: str, sender: str) -> str:
+    """The place with the row's own addresses instead of the kind's made-up ones."""
+    like = kind.verdict
+    theirs = {like.address: server, like.client.address if like.client else None: client}
+    origin = like.origin
+    for made_up in (origin.address, *(origin.between or ())):
+        if made_up is not None:
+            place = place.replace(made_up, theirs.get(made_up, sender))
+    return place
