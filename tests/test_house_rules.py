@@ -47,7 +47,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"interrupts", "scan", "analyze", "settling", "replay", "doctor", "explain"},
         {"nouns", "request", "core", "wire", "report"},
     ),
-    "cli": ({"cli", "__main__"}, {"nouns", "request", "core", "wire", "report", "drivers"}),
+    "cli": ({"cli", "__main__", "pytest_plugin"}, {"nouns", "request", "core", "wire", "report", "drivers"}),
 }
 LAYER_OF = {module: layer for layer, (modules, _) in LAYERS.items() for module in modules}
 

@@ -17,6 +17,7 @@ from netprobe import __version__
 from netprobe.cli.analyze import analyze
 from netprobe.cli.coercion import quicken
 from netprobe.cli.explain import explain
+from netprobe.cli.replay import replay
 from netprobe.cli.scan import scan
 from netprobe.errors import NetprobeError
 
@@ -60,6 +61,7 @@ def _options(
 quicken()
 app.command(no_args_is_help=True, short_help="Why does a connection fail? Find out by probing.")(scan)
 app.command(no_args_is_help=True, short_help="Why did it fail? Find out from saved captures.")(analyze)
+app.command(no_args_is_help=True, short_help="Captures as regression tests: expected against found.")(replay)
 app.command(no_args_is_help=True, short_help="What a rule, a cause or an error text means.")(explain)
 
 

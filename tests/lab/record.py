@@ -20,7 +20,7 @@ from typing import Any
 from netprobe.analyze import analyze
 from netprobe.model import Verdict
 from netprobe.options import AnalyzeOptions
-from netprobe.replay import server, value
+from netprobe.replay import server_name, value
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
 from tests.lab.scenario import Scenario
@@ -105,8 +105,8 @@ def write_case(path: Path, about: str, origin: str, only: str | None = None) -> 
     capture = path.with_suffix(".pcapng")
     lines = [f"about = {_toml(about)}", f"origin = {_toml(origin)}"]
     verdicts = analyze(capture, AnalyzeOptions(files=(capture,)), lambda verdict: None).verdicts
-    for verdict in verdicts if only is None else [one for one in verdicts if server(one) == only][:1]:
-        lines += ["", "[[expect]]", f'server = "{server(verdict)}"']
+    for verdict in verdicts if only is None else [one for one in verdicts if server_name(one) == only][:1]:
+        lines += ["", "[[expect]]", f'server = "{server_name(verdict)}"']
         lines += [f"{key} = {_toml(value(verdict, key))}" for key in _keys(verdict)]
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
