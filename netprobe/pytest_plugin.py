@@ -77,7 +77,7 @@ class CaseItem(pytest.Item):
         headline = render.headline(outcome)
         title = f"{headline}\n"
         about = f"  {outcome.case.about}\n" if outcome.case.about.isprintable() and outcome.case.about else ""
-        reasons = self.config.get_verbosity() > 0
+        reasons = self.config.getoption("verbose") > 0
         return CaseFailure(headline, title + about + render.failure(outcome, reasons=reasons))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

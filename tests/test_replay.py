@@ -423,7 +423,7 @@ def test_accept_through_a_link_changes_the_file_behind_it(folder: Path) -> None:
     "text",
     [
         'expect = [{server = "192.0.2.1:22", cause = "up"}, {server = "192.0.2.2:22", cause = "up"}] # two\n',
-        '[[expect]]\nserver = "192.0.2.1:22"\ncause = """up"""\n[[expect]]\nserver = "192.0.2.2:22"\n"cause" = \'up\' #\n',
+        '[[expect]]\nserver = "192.0.2.1:22"\ncause = "up"\n[[expect]]\nserver = "192.0.2.2:22"\ncause = \'up\' # x\n',
     ],
 )
 def test_other_forms_of_toml_are_edited_too(text: str) -> None:
