@@ -43,22 +43,20 @@ class ScanOptions:
 class AnalyzeOptions:
     """One `netprobe analyze`.
 
-    `files`: each for itself, or, `together`, as one stream in time order; `-` is standard input. `pair`: two captures
-    of the same conversations instead, the client's and the server's. `tunnels`: look inside tunnels. `vantage`: where
-    the capture was taken (client, server, middle; None: found out). `keep`: whether the verdicts are wanted in the
-    result, too, or only as they settle. `display_filter`: only attempts of which a packet matches, in Wireshark's
-    language. `cross_check`: compare the decoding of decisive packets with tshark's. `compiled`: the tracker's loop
-    compiled (True), interpreted (False), or what pays (None).
+    `files`: each for itself, or, `together`, as one stream in time order; `-` is standard input. `pair`: two
+    captures of the same conversations instead, the client's and the server's. `tunnels`: look inside tunnels.
+    `vantage`: where the capture was taken (client, server, middle; None: found out). `display_filter`: only
+    attempts of which a packet matches, in Wireshark's language. `cross_check`: compare the decoding of decisive
+    packets with tshark's. `compiled`: the tracker's loop compiled (True), interpreted (False), or what pays (None).
     """
 
     files: tuple[Path, ...] = ()
-    servers: tuple[str, ...] = ()  # the same as in `selection`, for callers that have nothing but addresses
+    servers: tuple[str, ...] = ()  # besides those of `selection`, for callers that have nothing but addresses
     selection: Selection = field(default_factory=Selection)
     together: bool = False
     pair: tuple[Path, Path] | None = None
     tunnels: bool = False
     vantage: str | None = None
-    keep: bool = True
     display_filter: str | None = None
     cross_check: bool = False
     compiled: bool | None = None

@@ -8,7 +8,7 @@ House rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
 from netprobe.addresses import Network, parse_address
@@ -85,9 +85,18 @@ class Selection:
         """Likewise for this client."""
         return not self.clients or (address is not None and self._in(self.clients, True, address, port))
 
+    def also(self, servers: Iterable[str]) -> Selection:
+        """This selection with more servers."""
+        more = tuple(parse_place(text, "--server") for text in servers)
+        return replace(self, servers=self.servers + more, _known={}) if more else self
+
+    def kind(self, like: Verdict) -> bool:
+        """Whether verdicts of this cause and state may be wanted."""
+        return (not self.causes or like.cause in self.causes) and (not self.states or like.state in self.states)
+
     def verdict(self, verdict: Verdict) -> bool:
         """Whether this verdict is wanted."""
-        if (self.causes and verdict.cause not in self.causes) or (self.states and verdict.state not in self.states):
+        if not self.kind(verdict):
             return False
         client = verdict.client
         return self.server(verdict.address, verdict.port) and (

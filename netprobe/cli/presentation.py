@@ -6,49 +6,99 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from netprobe.cli.output import show, show_octets, tell, terminal_width, wants_colour
-from netprobe.cli.progress import Progress
+from netprobe.cli.progress import Progress, ReadingProgress
 from netprobe.errors import UsageError
 from netprobe.interrupts import Interrupts
 from netprobe.model import Verdict
 from netprobe.report import Report, outcome
 
+if TYPE_CHECKING:
+    from netprobe.cli.many import Many
+
+_FORMS = ("json", "jsonl", "csv")
+
 
 class Presentation:
-    """The two callbacks that a driver gets, and the end of the run."""
+    """The callbacks that a driver gets, and the end of the run.
 
-    def __init__(self, *, as_json: bool, as_jsonl: bool, quiet: bool, verbose: int, color: str) -> None:
-        if as_json and as_jsonl:
-            raise UsageError("--json and --jsonl are two forms of the same result", "give one of them")
+    `many`: there may be any number of verdicts, and a table tells of more than a few only what they come to;
+    `everything`: it lists each one, too.
+    """
+
+    def __init__(
+        self,
+        *,
+        as_json: bool,
+        as_jsonl: bool,
+        as_csv: bool = False,
+        quiet: bool,
+        verbose: int,
+        color: str,
+        many: bool = False,
+        everything: bool = False,
+    ) -> None:
+        asked = [form for form, wanted in zip(_FORMS, (as_json, as_jsonl, as_csv), strict=True) if wanted]
+        if len(asked) > 1:
+            raise UsageError(f"--{asked[0]} and --{asked[1]} are two forms of the same result", "give one of them")
         if quiet and verbose:
             raise UsageError("-q and -v contradict each other", "give one of them")
         if color not in {"auto", "always", "never"}:
             raise UsageError(f"--color {color}: not known", "write --color auto, always or never")
-        self._form = "json" if as_json else "jsonl" if as_jsonl else "table"
+        if everything and asked:
+            raise UsageError(f"--all is about the table; --{asked[0]} has every attempt anyway", "leave it out")
+        self._form = asked[0] if asked else "table"
         self._verbosity = -1 if quiet else verbose
         self._color = color
         self._progress: Progress | None = None
         self._told: set[str] = set()
+        self._many: Many | None = None
+        if many and self._form == "table":
+            from netprobe.cli.many import Many
+
+            self._many = Many(everything=everything)
+        self._headed = self._form != "csv"
 
     def progress(self, total: int) -> Progress:
-        """The progress line of this run; used as a context."""
+        """The progress line of a scan; used as a context."""
         self._progress = Progress(total, wanted=self._verbosity >= 0)
         return self._progress
+
+    def reading(self) -> ReadingProgress:
+        """The progress line of reading files; used as a context. Not where the result itself runs over the terminal."""
+        together = self._form in {"jsonl", "csv"} and sys.stdout is not None and sys.stdout.isatty()
+        return ReadingProgress(wanted=self._verbosity >= 0 and not together)
 
     def on_verdict(self, verdict: Verdict) -> None:
         """One verdict has settled."""
         if self._progress:
             self._progress.advance()
-        if self._form == "jsonl":
+        if self._many:
+            self._many.keep(verdict)
+        elif self._form == "jsonl":
             from netprobe.report import json
 
             show(json.line(verdict))
 
     @property
     def on_lines(self) -> Callable[[bytes], None] | None:
-        """Takes JSON lines that are already text, where that is the form; else None."""
+        """Takes JSON lines that are already text, where that is what the form is made of; else None."""
+        if self._form == "csv":
+            return self._csv
         return show_octets if self._form == "jsonl" else None
+
+    def _csv(self, lines: bytes) -> None:
+        from netprobe.report import csv
+
+        show(("" if self._headed else csv.header()) + csv.lines(lines))
+        self._headed = True
+
+    @property
+    def on_outline(self) -> Callable[..., bool] | None:
+        """Takes outlines, where any number of attempts is only counted; else None."""
+        return self._many.note if self._many else None
 
     def notice(self, text: str) -> None:
         """Something the user should know that is not the result; said once."""
@@ -62,19 +112,31 @@ class Presentation:
             text = self._text(report)
         report = replace(report, interrupted=report.interrupted or interrupts.asked)
         show(text)
+        if self._many:
+            for piece in self._many.listing():
+                show(piece)
         if report.failure is not None and report.failure not in self._told:
             tell(report.failure)
+        if self._form == "csv":  # which has no place for it
+            for damage in report.capture.damage:
+                tell(f"damaged: {damage}")
         if report.interrupted:
             tell("interrupted: this is what was known by then")
         return outcome.exit_code(report)
 
     def _text(self, report: Report) -> str:
         if self._form == "table":
-            from netprobe.report import table
-
             colour = wants_colour(self._color, sys.stdout, os.environ) if sys.stdout else False
             width = terminal_width(sys.stdout) if sys.stdout else None
+            if self._many:
+                return self._many.render(report, width=width, verbosity=self._verbosity, colour=colour)
+            from netprobe.report import table
+
             return table.render(report, width=width, verbosity=self._verbosity, colour=colour)
+        if self._form == "csv":
+            from netprobe.report import csv
+
+            return "" if self._headed else csv.header()
         from netprobe.report import json
 
         return json.document(report) if self._form == "json" else json.summary_line(report)

@@ -1,4 +1,4 @@
-"""A progress line on standard error while a scan lasts: after two seconds, on a terminal, and gone when it ends.
+"""A progress line on standard error while a run lasts: after two seconds, on a terminal, and gone when it ends.
 
 House rules of this file:
 1. An interval timer drives it, not a thread: the wire drops privileges for the one thread there is.
@@ -62,3 +62,54 @@ class Progress:
     def _write(text: str) -> None:
         with suppress(OSError):
             os.write(2, text.encode())
+
+
+class ReadingProgress(Progress):
+    """How far a file has been read, with rate and time left."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        super().__init__(0, wanted=wanted)
+        self._name = ""
+        self._taken = 0
+        self._size = 0
+        self._begun_s = 0.0
+
+    def read(self, name: str, taken: int, size: int) -> None:
+        """So many bytes of so many (0: unknown) have been read of this file."""
+        if name != self._name:
+            self._name = name
+            self._begun_s = time.monotonic() - self._started
+        self._taken, self._size = taken, size
+
+    def line(self, elapsed_s: float) -> str:
+        if not self._name:
+            return f"starting, {elapsed_s:.0f} s"
+        spent_s = max(elapsed_s - self._begun_s, 0.001)
+        rate = self._taken / spent_s
+        name = _short(self._name, 30)
+        if not self._size:
+            return f"{name}: {_bytes(self._taken)}, {spent_s:.0f} s, {_bytes(rate)}/s"
+        share = min(self._taken / self._size, 1.0)
+        filled = int(share * _BAR)
+        bar = f"[{'#' * filled}{'.' * (_BAR - filled)}]"
+        left = f", about {(self._size - self._taken) / rate:.0f} s left" if 0 < self._taken < self._size else ""
+        return f"{name} {bar} {share:.0%} of {_bytes(self._size)}, {_bytes(rate)}/s{left}"
+
+
+_BAR = 16
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" or count >= 10 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _short(name: str, most: int) -> str:
+    """The end of a path, harmless."""
+    from netprobe.report.escape import escape
+
+    text = escape(os.path.basename(name) or name)  # noqa: PTH119 - a name, not a path: "3 files", "standard input"
+    return text if len(text) <= most else f"…{text[1 - most:]}"

@@ -9,13 +9,15 @@ House rules of this file:
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from io import StringIO
+from typing import Any
 
 from netprobe.model import Verdict
 from netprobe.report.escape import escape
+from netprobe.report.json import line as json_line
 from netprobe.report.json import timestamp
-from netprobe.report.summary import begun
 
 COLUMNS = (
     *("time", "frame", "client_address", "client_port", "target", "address", "port", "protocol", "state", "reason"),
@@ -33,43 +35,45 @@ def header() -> str:
 
 def line(verdict: Verdict) -> str:
     """The line of one verdict, with its line end."""
-    frame, time_ns = begun(verdict)
-    client, origin, service = verdict.client, verdict.origin, verdict.service
-    near, far = origin.between or (None, None)
-    cells: tuple[str | int | float | None, ...] = (
-        timestamp(time_ns) if time_ns else None,
-        frame or None,
-        client.address if client else None,
-        client.port if client else None,
-        verdict.target,
-        verdict.address,
-        verdict.port,
-        verdict.protocol,
-        verdict.state,
-        verdict.reason,
-        verdict.reason_address,
-        verdict.reason_ttl,
-        verdict.cause,
-        verdict.certainty,
-        verdict.rule,
-        origin.kind,
-        origin.address,
-        origin.hop,
+    return lines(json_line(verdict).encode("ascii"))
+
+
+def lines(verdicts: bytes) -> str:
+    """The lines of verdicts that are JSON lines already."""
+    return "".join(_line(_cells(json.loads(one, parse_float=str))) for one in verdicts.splitlines())
+
+
+def _cells(verdict: Mapping[str, Any]) -> list[str]:
+    client, origin, service = verdict["client"] or {}, verdict["origin"], verdict["service"] or {}
+    near, far = origin["between"] or (None, None)
+    evidence = verdict["evidence"]
+    cells = (
+        _time(evidence[0]["time"]) if evidence else None,
+        evidence[0]["frame"] if evidence else None,
+        client.get("address"),
+        client.get("port"),
+        *(verdict[key] for key in COLUMNS[4:15]),
+        origin["kind"],
+        origin["address"],
+        origin["hop"],
         near,
         far,
-        verdict.conn_state,
-        verdict.history,
-        None if verdict.rtt_ms is None else round(verdict.rtt_ms, 3),
-        verdict.attempts,
-        service.protocol if service else None,
-        service.identification if service else None,
-        " ".join(dict.fromkeys(str(cited.frame) for cited in verdict.evidence)),
-        "; ".join(verdict.because),
-        "; ".join(dict.fromkeys(rival.cause for rival in verdict.alternatives)),
-        "; ".join(verdict.remedy),
-        "; ".join(verdict.notes),
+        *(verdict[key] for key in ("conn_state", "history", "rtt_ms", "attempts")),
+        service.get("protocol"),
+        service.get("identification"),
+        " ".join(dict.fromkeys(str(cited["frame"]) for cited in evidence)),
+        "; ".join(verdict["because"]),
+        "; ".join(dict.fromkeys(rival["cause"] for rival in verdict["alternatives"])),
+        "; ".join(verdict["remedy"]),
+        "; ".join(verdict.get("notes", ())),
     )
-    return _line(["" if cell is None else _cell(cell) for cell in cells])
+    return ["" if cell is None else _cell(cell) for cell in cells]
+
+
+def _time(seconds: str) -> str:
+    """RFC 3339 of the decimal seconds of a JSON line."""
+    whole, _, rest = seconds.partition(".")
+    return timestamp(int(whole) * 1_000_000_000 + int(f"{rest:0<9}"))
 
 
 def _cell(value: str | float) -> str:

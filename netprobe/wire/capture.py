@@ -112,6 +112,18 @@ class CaptureReader:
         return status.st_size * (_USUAL_RATIO if self.compression else 1) if stat.S_ISREG(status.st_mode) else 0
 
     @property
+    def progress(self) -> tuple[int, int]:
+        """How many bytes of the file, as it lies there, have been read, and how many there are (0 where nobody
+        knows)."""
+        try:
+            status = os.fstat(self._file.fileno())
+            if stat.S_ISREG(status.st_mode):
+                return os.lseek(self._file.fileno(), 0, os.SEEK_CUR), status.st_size
+        except (OSError, ValueError, AttributeError):
+            pass
+        return self._bytes.offset, 0
+
+    @property
     def about(self) -> str:
         """The comments of the file as a whole."""
         return "\n".join(self._notes.about)

@@ -42,6 +42,7 @@ class Part:
 
     name: str
     size: int = 0
+    bytes: int = 0  # as they lie there, 0 where nobody knows
     damage: tuple[Damage, ...] = ()
     damage_lines: tuple[str, ...] = ()
     notice_lines: tuple[str, ...] = ()
@@ -59,6 +60,8 @@ class MergedCaptures:
         self.parts = [Part(os.fspath(source)) for source in self._sources]
         self._window = max(_SMALLEST_WINDOW, min(WINDOW, _ALL_WINDOWS // max(len(self.parts), 1)))
         self._readers: dict[int, CaptureReader] = {}  # of pipes, which can't be opened twice
+        self._open_now: list[CaptureReader] = []
+        self._taken = 0  # bytes of the files that are done
         self._waiting: list[Key] = []  # files not begun, by the time of their first record
         self._number = 0
         self._runs = _Runs()
@@ -127,6 +130,19 @@ class MergedCaptures:
         return sum(part.size for part in self.parts)
 
     @property
+    def name(self) -> str:
+        """What the files are called together."""
+        return f"{len(self.parts)} files"
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many bytes of the files, as they lie there, have been read, and how many there are (0 where nobody
+        knows)."""
+        every = [part.bytes for part in self.parts if part.unreadable is None]
+        taken = self._taken + sum(reader.progress[0] for reader in self._open_now)
+        return taken, sum(every) if all(every) else 0
+
+    @property
     def dropped(self) -> int:
         """Packets that the captures lost, as their statistics blocks say."""
         return sum(part.dropped for part in self.parts)
@@ -141,6 +157,7 @@ class MergedCaptures:
             else:
                 reader = CaptureReader(source, window=_SMALLEST_WINDOW, most_unpacked=self._most_unpacked)
                 self.parts[index].size = reader.size
+                self.parts[index].bytes = reader.progress[1]
                 record = next(iter(reader), None)
                 reader.close()
                 first = _BEFORE_ALL if record is None else record.time_ns
@@ -150,11 +167,16 @@ class MergedCaptures:
             insort(self._waiting, (first, index))
 
     def _open(self, index: int) -> CaptureReader:
-        return self._readers.pop(index, None) or CaptureReader(
+        reader = self._readers.pop(index, None) or CaptureReader(
             self._sources[index], window=self._window, most_unpacked=self._most_unpacked
         )
+        self._open_now.append(reader)
+        return reader
 
     def _close(self, index: int, reader: CaptureReader) -> None:
+        if reader in self._open_now:
+            self._open_now.remove(reader)
+            self._taken += reader.progress[0]
         reader.close()
         part = self.parts[index]
         part.damage, part.damage_lines, part.notice_lines = reader.damage, reader.damage_lines, reader.notice_lines

@@ -1,0 +1,72 @@
+"""Any number of verdicts on a terminal: counted while they come, all of them listed only where that was asked for.
+
+House rules of this file:
+1. Memory doesn't follow the number of attempts: a list of all waits in a temporary file until its columns are known.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import IO
+
+from netprobe.model import Verdict
+from netprobe.report import Report, overview, table
+from netprobe.report.summary import FEW, Outline, Summary, begun
+
+# Lines of the list that are written at once.
+_AT_ONCE = 1000
+
+
+class Many:
+    """What the attempts come to, and, with `everything`, a line for each."""
+
+    def __init__(self, *, everything: bool) -> None:
+        self._summary = Summary()
+        self._widths = [len(name) for name in overview.ROW]
+        self._rows: IO[str] | None = None
+        if everything:
+            self._rows = tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+
+    def note(self, one: Outline) -> bool:
+        """Count one attempt; whether its verdict is wanted, too (`keep`)."""
+        if self._rows is not None:
+            cells = overview.row(one)
+            overview.measure(self._widths, cells)
+            self._rows.write("\t".join(cells) + "\n")  # cells are escaped: no tab, no line end
+        return self._summary.note(one)
+
+    def keep(self, verdict: Verdict) -> None:
+        """A verdict that `note` asked for."""
+        self._summary.keep(verdict)
+
+    def render(self, report: Report, *, width: int | None, verbosity: int, colour: bool) -> str:
+        """The report, without the list of all."""
+        if self._summary.total <= FEW:
+            few = tuple(sorted(self._summary.few, key=begun))
+            self._rows = None  # every one of them is shown
+            return table.render(
+                replace(report, verdicts=report.verdicts if len(report.verdicts) == len(few) else few),
+                width=width,
+                verbosity=verbosity,
+                colour=colour,
+            )
+        return overview.render(
+            report, self._summary, width=width, verbosity=verbosity, colour=colour, listed=self._rows is None
+        )
+
+    def listing(self) -> Iterator[str]:
+        """The list of all, where it was asked for, in pieces."""
+        if self._rows is None:
+            return
+        yield "\n"
+        self._rows.seek(0)
+        cells = (line.rstrip("\n").split("\t") for line in self._rows)
+        piece: list[str] = []
+        for line in overview.attempts(cells, self._widths):
+            piece.append(line)
+            if len(piece) >= _AT_ONCE:
+                yield "\n".join([*piece, ""])
+                piece = []
+        yield "\n".join([*piece, ""]) if piece else ""
