@@ -331,6 +331,64 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """A packet as one of two captures shows it."""
+
+    frame: int
+    time_ns: int
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """One packet on its way between two captures of the same conversation.
+
+    `towards` is server or client. `fate`: arrived; lost (left, never arrived); forged (arrived, never left); split
+    (arrived in other pieces); copied (arrived more often than it left); unseen (one capture could not have it:
+    `because` says why). `changed`: what was rewritten on the way, told in words.
+    """
+
+    towards: str
+    what: str
+    fate: str
+    client: Sight | None
+    server: Sight | None
+    changed: tuple[str, ...] = ()
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A cause that one capture alone leaves open, and what of the other one rules it out."""
+
+    cause: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What two captures, the client's and the server's, show of one attempt together.
+
+    `matched`: by what both were found to be one conversation (four-tuple, iss, timestamp, payload), None where the
+    server's capture doesn't have it. `seen_as`: client and server as the server's capture has them. `side`: where the
+    cause lies: client, way-there, path, server, way-back; None where that can't be told. `decided_by`: the capture
+    whose frames the verdict's evidence names. `alone`: cause and certainty that the client's capture alone gives.
+    `omitted`: packets of either capture of which nothing is said, in the middle of a long conversation.
+    """
+
+    matched: str | None
+    seen_as: tuple[Endpoint, Endpoint] | None
+    side: str | None
+    decided_by: str
+    alone: tuple[str, Certainty]
+    says: tuple[str, ...]
+    changed: tuple[str, ...]
+    struck: tuple[Struck, ...]
+    crossings: tuple[Crossing, ...]
+    omitted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One diagnosed target. Field by field the JSON of docs/interface.md."""
 
@@ -359,3 +417,4 @@ class Verdict:
     service: Service | None = None
     path: tuple[Hop, ...] = field(default=())
     vantage: str | None = None  # the side from which a capture was taken: client, server, middle
+    pair: Pair | None = None  # what a second capture, taken at the other end, adds
