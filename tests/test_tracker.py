@@ -168,6 +168,38 @@ def test_windows_three_rounds_of_syn_and_reset_are_one_attempt() -> None:
     assert a.rst.count == 3
 
 
+def test_windows_rounds_with_a_number_of_their_own_are_one_attempt_too() -> None:
+    text = "0.0 > S iss 1000 [mss]\n0.02 < RA"
+    a = only(text + "\n0.52 > S iss 2000 [mss]\n0.54 < RA\n1.05 > S iss 3000 [mss]\n1.07 < RA")
+    assert a.rst is not None
+    assert (a.first.count, a.rst.count) == (3, 3)
+    assert a.syn2 is None
+    assert a.odd is None
+    assert a.history == "Sr"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "0.1 > S iss 2000 [mss]",  # at once
+        "3.5 > S iss 2000 [mss]",  # seconds later
+        "0.52 > S iss 2000 [mss] ttl 63",  # of another form
+        "0.52 > S iss 2000 [mss] tos 0x48",
+        "0.52 > S iss 2000 [mss] win 1000",
+        "0.52 > S iss 2000 [mss,sack]",
+    ],
+)
+def test_another_syn_after_a_reset_is_another_attempt(again: str) -> None:
+    found, unsolicited = of(f"0.0 > S iss 1000 [mss]\n0.02 < RA\n{again}\n4.0 < RA ack 2001")
+    assert [(a.first.count, a.first.seq) for a in found] == [(1, 1000), (1, 2000)]
+    assert unsolicited == 0
+
+
+def test_a_fourth_syn_after_three_resets_is_another_attempt() -> None:
+    text = "\n".join(f"{n * 0.55} > S iss {1000 * (n + 1)} [mss]\n{n * 0.55 + 0.02} < RA" for n in range(4))
+    assert [a.first.count for a in of(text)[0]] == [3, 1]
+
+
 def test_reuse_of_a_four_tuple_after_a_reset_is_a_new_attempt() -> None:
     found, unsolicited = of("0.0 > S iss 1000 [mss]\n0.01 < RA\n9.0 > S iss 900000 [mss]\n9.01 < SA iss 70000")
     assert len(found) == 2
@@ -309,7 +341,8 @@ def test_icmp__wrong_sequence_number_or_short_quote_is_no_answer(words: str) -> 
         replace(SYN4, src=replace(CLIENT4, port=40001)),
         replace(SYN4, dst=replace(SERVER4, port=23)),
         replace(SYN4, dst=Endpoint("203.0.113.6", 22)),
-        replace(SYN4, src=Endpoint("192.0.2.7", 40000)),
+        replace(SYN4, src=Endpoint("192.0.2.7", 40000), seq=1001),
+        replace(SYN4, src=Endpoint("192.0.2.7", 40001)),
         SYN4.turned("RA"),
         replace(SYN4, seq=1001),
     ],
@@ -319,6 +352,43 @@ def test_icmp__quote_of_something_else_is_unsolicited(quoted: Segment) -> None:
     tracker = track(frame(SYN4.packet()), frame(error, 2, outgoing=False))
     assert attempts(tracker)[0].icmp is None
     assert tracker.count(columns.N_UNSOLICITED) == 1
+
+
+@pytest.mark.parametrize("kept", [8, None])
+@pytest.mark.parametrize(
+    ("sender", "quoted"),
+    [
+        ("198.51.100.2", replace(SYN4, src=Endpoint("10.0.0.7", 40000))),
+        ("203.0.113.5", replace(SYN4, dst=Endpoint("10.9.9.9", 22))),
+        ("203.0.113.5", replace(SYN4, src=Endpoint("10.0.0.7", 40000), dst=Endpoint("10.9.9.9", 22))),
+    ],
+    ids=["client", "server", "both"],
+)
+def test_icmp__quote_whose_addresses_a_nat_left_alone_still_belongs(
+    sender: str, quoted: Segment, kept: int | None
+) -> None:
+    error = icmp_error(sender, "192.0.2.1", 3, 13, quoted.packet(), keep=kept)
+    tracker = track(frame(SYN4.packet()), frame(error, 2, outgoing=False))
+    icmp = attempts(tracker)[0].icmp
+    assert icmp is not None
+    assert icmp.sender == sender
+    assert tracker.count(columns.N_UNSOLICITED) == 0
+
+
+def test_icmp__quote_behind_a_nat_that_fits_two_attempts_belongs_to_neither() -> None:
+    other = replace(SYN4, dst=Endpoint("203.0.113.9", 22))
+    quoted = replace(SYN4, src=Endpoint("10.0.0.7", 40000))
+    error = icmp_error("203.0.113.9", "192.0.2.1", 3, 13, quoted.packet())
+    tracker = track(frame(SYN4.packet()), frame(other.packet(), 2), frame(error, 3, outgoing=False))
+    assert [a.icmp for a in attempts(tracker)] == [None, None]
+    assert tracker.count(columns.N_UNSOLICITED) == 1
+
+
+def test_icmp__quote_of_a_later_fragment_has_no_ports() -> None:
+    quoted = ip_packet("192.0.2.1", "203.0.113.5", TCP, SYN4.tcp(), offset=5)
+    tracker = track(frame(SYN4.packet()), frame(icmp_error("198.51.100.2", "192.0.2.1", 11, 1, quoted), 2))
+    assert attempts(tracker)[0].icmp is None
+    assert of_kind(tracker, columns.P_ICMP_OTHER) == 1
 
 
 def test_icmp__copies_are_counted_and_the_first_is_kept() -> None:

@@ -34,6 +34,7 @@ from netprobe.tracker.columns import (
     D_DPORT,
     D_DST,
     D_FLAGS,
+    D_OPTIONS,
     D_PAYLOAD,
     D_PROTOCOL,
     D_Q_DPORT,
@@ -76,6 +77,7 @@ from netprobe.tracker.columns import (
     K_ECHO,
     K_NEIGHBOR,
     K_TCP,
+    LAST,
     MIDSTREAM,
     N_CLOCK,
     N_DEPTH,
@@ -87,6 +89,7 @@ from netprobe.tracker.columns import (
     N_UNSOLICITED,
     ODD,
     P_ECHO,
+    OPTIONS,
     P_ECHO_REPLY,
     P_ICMP_ERROR,
     P_NEIGHBOR_ASK,
@@ -112,6 +115,7 @@ from netprobe.tracker.columns import (
     TOS,
     TOUCHED,
     WINDOW,
+    TTL,
     WINDOW_OPENED,
 )
 from netprobe.tracker.decode import Buffer, Row, decode
@@ -129,6 +133,10 @@ PLAUSIBLE_WINDOW = 65535
 # than Linux keeps a half-open entry (tcp_synack_retries 5: 63 s); later it is a new attempt on a reused four-tuple.
 HALF_OPEN_NS = 60_000_000_000
 
+# Windows' tries of a refused connection (TcpMaxConnectRetransmissions 2), and how long it waits between, give or take.
+TRIES = 3
+SHORTEST_RETRY_NS = 300_000_000
+LONGEST_RETRY_NS = 1_000_000_000
 
 def from_client(r: Row, d: Row, number: int, time: int) -> None:
     """A further packet of the client on its own attempt."""
@@ -299,6 +307,10 @@ def receive_tcp(
                 or time - r[FIRST + TIME] > HALF_OPEN_NS
             )
             if fresh or not client:
+            if fresh and client and tries_again(r, d, time):
+                r[FIRST + SEQ] = d[D_SEQ]  # the number that answers must fit from now on
+                r[C_NEXT] = (d[D_SEQ] + 1) & 0xFFFFFFFF
+                fresh = False
                 row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
                 start_syn(table[row], d)
                 return row
@@ -328,6 +340,19 @@ def receive_tcp(
 
 
 def start_syn(r: Row, d: Row) -> None:
+def tries_again(r: Row, d: Row, time: int) -> bool:
+    """Whether a SYN with another sequence number is the next try of a connect() that was refused: Windows takes a reset
+    for a listener that may come back, and sends its SYN twice more, half a second after each reset, from the same port
+    and of the same form (Microsoft KB 175523)."""
+    waited = time - r[RST + LAST]
+    if r[RST + FRAME] == 0 or r[SYNACK + FRAME] != 0 or r[C_RST + FRAME] != 0 or r[FIRST + COUNT] != r[RST + COUNT]:
+        return False
+    if r[FIRST + COUNT] >= TRIES or waited < SHORTEST_RETRY_NS or waited > LONGEST_RETRY_NS:
+        return False
+    alike = r[FIRST + OPTIONS] == d[D_OPTIONS] and r[FIRST + WINDOW] == d[D_WINDOW] and r[FIRST + TTL] == d[D_TTL]
+    return bool(alike and r[FIRST + TOS] == d[D_TOS])
+
+
     """The first SYN of an attempt."""
     r[C_NEXT] = (d[D_SEQ] + 1 + d[D_PAYLOAD]) & 0xFFFFFFFF
     r[C_BYTES] = d[D_PAYLOAD]
@@ -386,6 +411,43 @@ def midstream(
 
 
 def receive_error(
+def quoted(d: Row, table: Rows, slots: MutableSequence[int], mask: int, counters: Sequence[int]) -> int:
+    """The row of the attempt that an ICMP error quotes, or -1. A NAT may have rewritten the error's own addresses and
+    left those in the quote (RFC 5508 4.2 forbids it): then the receiver of the error stands for the client, its sender
+    for the server, each or both, and there must be one attempt only that fits."""
+    kind = K_TCP if d[D_Q_PROTOCOL] == IP_TCP else K_ECHO
+    row = quoted_between(d, D_Q_SRC, D_Q_DST, kind, table, slots, mask, counters)
+    if row >= 0 or kind != K_TCP:
+        return row
+    for rewritten in range(3):
+        a = D_Q_SRC if rewritten == 1 else D_DST
+        b = D_Q_DST if rewritten == 0 else D_SRC
+        other = quoted_between(d, a, b, kind, table, slots, mask, counters)
+        if other >= 0 and row >= 0 and other != row:
+            return -1
+        row = max(row, other)
+    return row
+
+
+def quoted_between(
+    d: Row, a: int, b: int, kind: int, table: Rows, slots: MutableSequence[int], mask: int, counters: Sequence[int]
+) -> int:
+    """The row with the quoted ports whose client is address `a` and whose server `b`, if the quoted sequence number is
+    one that was sent; else -1."""
+    slot = find(d, a, b, d[D_Q_SPORT], d[D_Q_DPORT], kind, table, slots, mask)
+    if slots[slot] == 0:
+        return -1
+    row = slots[slot] - 1
+    r = table[row]
+    if over(r, counters) or r[CPORT] != d[D_Q_SPORT] or not same(r, CLIENT, d, a):
+        return -1
+    if kind == K_TCP and d[D_Q_SEQ] != r[FIRST + SEQ] and d[D_Q_SEQ] != r[SYN2 + SEQ]:
+        behind = distance(r[C_NEXT], d[D_Q_SEQ])
+        if r[SYNACK + FRAME] == 0 or behind < 0 or behind > PLAUSIBLE_WINDOW:
+            return -1
+    return int(row)
+
+
     d: Row,
     number: int,
     time: int,
@@ -395,21 +457,11 @@ def receive_error(
     counters: MutableSequence[int],
 ) -> int:
     """An ICMP error: it counts for the attempt it quotes when ports and sequence number are ones that were sent."""
-    kind = K_TCP if d[D_Q_PROTOCOL] == IP_TCP else K_ECHO
-    slot = find(d, D_Q_SRC, D_Q_DST, d[D_Q_SPORT], d[D_Q_DPORT], kind, table, slots, mask)
-    if slots[slot] == 0:
+    row = quoted(d, table, slots, mask, counters)
+    if row < 0:
         counters[N_UNSOLICITED] += 1
         return -1
-    row = slots[slot] - 1
     r = table[row]
-    if r[CPORT] != d[D_Q_SPORT] or not same(r, CLIENT, d, D_Q_SRC):
-        counters[N_UNSOLICITED] += 1
-        return -1
-    if kind == K_TCP and d[D_Q_SEQ] != r[FIRST + SEQ] and d[D_Q_SEQ] != r[SYN2 + SEQ]:
-        behind = distance(r[C_NEXT], d[D_Q_SEQ])
-        if r[SYNACK + FRAME] == 0 or behind < 0 or behind > PLAUSIBLE_WINDOW:
-            counters[N_UNSOLICITED] += 1
-            return -1
     if r[ICMP + I_FRAME] != 0:
         r[ICMP + I_COUNT] += 1
         r[ICMP + I_LAST] = time
@@ -453,7 +505,7 @@ def receive_pair(
         remember(table[slots[slot] - 1], FIRST, d, number, time)
         return slots[slot] - 1
     slot = find(d, D_DST, D_SRC, aport, bport, kind, table, slots, mask)
-    if slots[slot] == 0:
+    if slots[slot] == 0 or over(table[slots[slot] - 1], counters):
         if kind == K_ECHO:
             counters[N_UNSOLICITED] += 1
         return -1
