@@ -3,11 +3,12 @@
 House rules of this file:
 1. No more is unpacked than there is room for, whatever stands in the file, and a bomb is left where it is clear that
    it is one.
-2. What was unpacked before a damage is given, but for at most the last PIECE bytes of the compressed file.
+2. What was unpacked before a damage is given; of xz and lz4 but for the last PIECE bytes of the compressed file.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -122,12 +123,16 @@ class Unpacked:
 
 
 class _Gzip:
-    """zlib's decompressor with the interface of the others."""
+    """zlib's decompressor with the interface of the others. It keeps to itself what it had before an error, so what
+    comes before one is unpacked again, byte by byte."""
 
     def __init__(self) -> None:
         import zlib
 
         self._inner = zlib.decompressobj(31)
+        self._error: type[Exception] = zlib.error
+        self._saved = b""
+        self._broken: Exception | None = None
         self.needs_input = True
 
     @property
@@ -139,9 +144,28 @@ class _Gzip:
         return self._inner.unused_data
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        found = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-        self.needs_input = not self._inner.unconsumed_tail and len(found) < max_length
+        if self._broken is None:
+            data = self._inner.unconsumed_tail + data
+            before = self._inner.copy()
+            try:
+                found = self._inner.decompress(data, max_length)
+                self.needs_input = not self._inner.unconsumed_tail and len(found) < max_length
+                return found
+            except self._error as error:
+                self._broken = error
+                self._saved = self._until_error(before, data)
+                self.needs_input = False
+        if not self._saved:
+            raise self._broken
+        found, self._saved = self._saved[:max_length], self._saved[max_length:]
         return found
+
+    def _until_error(self, inner: Any, data: bytes) -> bytes:
+        found = bytearray()
+        with contextlib.suppress(self._error):
+            for i in range(len(data)):
+                found += inner.decompress(data[i : i + 1])
+        return bytes(found)
 
 
 class _Zstd:
