@@ -45,6 +45,11 @@ class Watch:
         """Packets that the capture lost, by its own account."""
         return sum(fact.count for fact in self._facts if isinstance(fact, DropFact))
 
+    @property
+    def undecoded(self) -> dict[str, int]:
+        """Frames that were only counted, by kind."""
+        return self._tracker.undecoded
+
     def receive(self, records: Iterable[Record]) -> set[str] | None:
         """Take records in, in order. Returns the server addresses that they are about; None for all."""
         frames = []

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netprobe.model import Mode, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureStatus:
-    """How well the packets were seen. `damage`: one line for each fault of the input, with its file and byte offset."""
+    """How well the packets were seen. `undecoded`: how many were only counted, by kind (netprobe.tracker.undecoded).
+    `damage`: one line for each fault of the input, with its file and byte offset."""
 
     packets: int = 0
     dropped: int = 0
     unsolicited: int = 0
     damage: tuple[str, ...] = ()
+    undecoded: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

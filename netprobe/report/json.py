@@ -56,6 +56,8 @@ def _tail(report: Report) -> dict[str, Any]:
             "damage": list(capture.damage),
         },
     }
+    if capture.undecoded:
+        tail["capture"]["undecoded"] = dict(capture.undecoded)
     if report.interrupted:
         tail["interrupted"] = True
     if report.failure is not None:

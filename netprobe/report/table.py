@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from netprobe.model import Alternative, Certainty, Citation, Origin, OriginKind, State, Verdict
+from netprobe.model import Alternative, Certainty, Citation, Mode, Origin, OriginKind, State, Verdict
 from netprobe.report import Report, by_cause
 from netprobe.report.escape import escape, excerpt
 
@@ -283,6 +283,9 @@ def closing(report: Report, verbosity: int, *, counted: bool = False) -> Iterato
             f"{capture.packets:,} packets captured, {capture.dropped:,} dropped by the kernel, "
             f"{capture.unsolicited:,} unsolicited"
         )
+    if capture.undecoded and report.mode is Mode.CAPTURE and verbosity >= 0:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in capture.undecoded.items())
+        yield f"{sum(capture.undecoded.values()):,} of {capture.packets:,} packets were only counted: {kinds}"
     for damage in capture.damage:
         yield f"damaged: {escape(damage)}"
 

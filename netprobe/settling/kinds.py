@@ -39,10 +39,10 @@ class Kind:
 class Settling:
     """The attempts of one capture, in a table whose rows are used again."""
 
-    def __init__(self, engine: Engine, capacity: int = 64, vantage: str | None = None) -> None:
+    def __init__(self, engine: Engine, capacity: int = 64, vantage: str | None = None, depth: int = 0) -> None:
         self._engine = engine
         self._vantage = vantage
-        self.tracker = Tracker(reuses=True, engine=engine, capacity=capacity)
+        self.tracker = Tracker(reuses=True, engine=engine, capacity=capacity, depth=depth)
         self._kinds: dict[bytes, Kind] = {}
         self._ranges = engine.integers(RANGE * len(SPECIAL))
         self._made_up: list[str] = []

@@ -1,7 +1,8 @@
 """The tracker: frames in, a table of connection attempts out.
 
     columns   the table's columns, by name
-    decode    headers of one frame
+    decode    headers of one frame: link, network, transport, tunnels; octets
+    undecoded what is only counted
     rows      a row's life: found, opened, filled, settled, used again
     sides     each side's states, history and looks
     hosts     what each server address showed elsewhere
@@ -84,16 +85,19 @@ class Tracker:
 
     With `reuses`, rows whose time has passed are handed out by `settled` and their place is used again, so that memory
     follows the attempts that live at the same time; the first bytes of each connection are kept with its row. Without,
-    every row stays.
+    every row stays. `depth`: through how many tunnels, one in the other, to look.
     """
 
-    def __init__(self, *, reuses: bool = False, engine: Engine = INTERPRETED, capacity: int = 64) -> None:
+    def __init__(
+        self, *, reuses: bool = False, engine: Engine = INTERPRETED, capacity: int = 64, depth: int = 0
+    ) -> None:
         self._engine = engine
         self._counters = engine.integers(columns.COUNTERS)
         self._counters[N_REUSES] = int(reuses)
         self._decoded = engine.integers(columns.DECODED)
         self._table: Any = engine.table(0)
         self.hosts = engine.integers(hosts.HOSTS * hosts.H_WIDTH)
+        self._counters[columns.N_DEPTH] = depth
         self._slots: MutableSequence[int] = engine.integers(0)
         self._free_rows = engine.integers(0)
         self._settled = engine.integers(0)
@@ -129,6 +133,11 @@ class Tracker:
     def receive(self, frames: Sequence[Frame]) -> list[int]:
         """Take frames in, in the order given. Returns for each the row it belongs to, or -1. Only where all rows are
         kept."""
+    @property
+    def undecoded(self) -> dict[str, int]:
+        """How many frames were only counted, by kind."""
+        return undecoded.by_kind(self._counters)
+
         if not frames:
             return []
         while self._counters[N_FREE_ROWS] < len(frames):
@@ -213,7 +222,7 @@ class Tracker:
             self._grow_talks(2 * len(self._free_talks))
 
     def _grow_rows(self, count: int) -> None:
-        """More places for rows, and a hash table at most a quarter full."""
+        """More places for rows, and a hash table at most half full."""
         engine, old = self._engine, len(self._table)
         self._table = engine.grown(self._table, engine.table(count))
         free = engine.integers(count)

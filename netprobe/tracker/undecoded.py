@@ -68,7 +68,7 @@ def count_what(counters: MutableSequence[int], d: Row) -> None:
             return
 
 
-def undecoded(counters: Sequence[int]) -> dict[str, int]:
+def by_kind(counters: Sequence[int]) -> dict[str, int]:
     """How many packets were only counted, by kind, the most frequent first: NAMES, or, as far as they were told apart,
     `ethertype-0x88cc`, `arp`, `llc-0x42`, `ppp-0xc021`, `wifi-control`, `wifi-aggregate`, `ip-protocol-89`,
     `link-type-147`."""
