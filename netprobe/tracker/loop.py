@@ -88,8 +88,8 @@ from netprobe.tracker.columns import (
     N_REUSES,
     N_UNSOLICITED,
     ODD,
-    P_ECHO,
     OPTIONS,
+    P_ECHO,
     P_ECHO_REPLY,
     P_ICMP_ERROR,
     P_NEIGHBOR_ASK,
@@ -114,8 +114,8 @@ from netprobe.tracker.columns import (
     TIME,
     TOS,
     TOUCHED,
-    WINDOW,
     TTL,
+    WINDOW,
     WINDOW_OPENED,
 )
 from netprobe.tracker.decode import Buffer, Row, decode
@@ -132,11 +132,11 @@ PLAUSIBLE_WINDOW = 65535
 # younger
 # than Linux keeps a half-open entry (tcp_synack_retries 5: 63 s); later it is a new attempt on a reused four-tuple.
 HALF_OPEN_NS = 60_000_000_000
-
 # Windows' tries of a refused connection (TcpMaxConnectRetransmissions 2), and how long it waits between, give or take.
 TRIES = 3
 SHORTEST_RETRY_NS = 300_000_000
 LONGEST_RETRY_NS = 1_000_000_000
+
 
 def from_client(r: Row, d: Row, number: int, time: int) -> None:
     """A further packet of the client on its own attempt."""
@@ -306,11 +306,11 @@ def receive_tcp(
                 or r[MIDSTREAM] != 0
                 or time - r[FIRST + TIME] > HALF_OPEN_NS
             )
-            if fresh or not client:
             if fresh and client and tries_again(r, d, time):
                 r[FIRST + SEQ] = d[D_SEQ]  # the number that answers must fit from now on
                 r[C_NEXT] = (d[D_SEQ] + 1) & 0xFFFFFFFF
                 fresh = False
+            if fresh or not client:
                 row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
                 start_syn(table[row], d)
                 return row
@@ -339,7 +339,6 @@ def receive_tcp(
     return midstream(d, number, time, outgoing, table, slots, slot, free_rows, counters, hosts)
 
 
-def start_syn(r: Row, d: Row) -> None:
 def tries_again(r: Row, d: Row, time: int) -> bool:
     """Whether a SYN with another sequence number is the next try of a connect() that was refused: Windows takes a reset
     for a listener that may come back, and sends its SYN twice more, half a second after each reset, from the same port
@@ -353,6 +352,7 @@ def tries_again(r: Row, d: Row, time: int) -> bool:
     return bool(alike and r[FIRST + TOS] == d[D_TOS])
 
 
+def start_syn(r: Row, d: Row) -> None:
     """The first SYN of an attempt."""
     r[C_NEXT] = (d[D_SEQ] + 1 + d[D_PAYLOAD]) & 0xFFFFFFFF
     r[C_BYTES] = d[D_PAYLOAD]
@@ -410,7 +410,6 @@ def midstream(
     return row
 
 
-def receive_error(
 def quoted(d: Row, table: Rows, slots: MutableSequence[int], mask: int, counters: Sequence[int]) -> int:
     """The row of the attempt that an ICMP error quotes, or -1. A NAT may have rewritten the error's own addresses and
     left those in the quote (RFC 5508 4.2 forbids it): then the receiver of the error stands for the client, its sender
@@ -448,6 +447,7 @@ def quoted_between(
     return int(row)
 
 
+def receive_error(
     d: Row,
     number: int,
     time: int,
