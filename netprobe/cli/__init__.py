@@ -16,6 +16,7 @@ import typer
 from netprobe import __version__
 from netprobe.cli.analyze import analyze
 from netprobe.cli.coercion import quicken
+from netprobe.cli.doctor import doctor
 from netprobe.cli.explain import explain
 from netprobe.cli.replay import replay
 from netprobe.cli.scan import scan
@@ -27,6 +28,7 @@ _ABOUT = """Tells why a TCP connection fails, SSH's "Connection refused" above a
 Examples:
   sudo netprobe scan server.example.com       why can't I reach it? (works without sudo, too, and sees less)
   netprobe analyze scan.pcapng                the same question, asked of a saved capture
+  sudo netprobe doctor                        on the server: why can't clients get in?
   netprobe explain no-listener                what a cause means, and what to do
 
 Exit codes: 0 everything is up, 1 something is not and is diagnosed, 2 usage, 3 could not measure, 4 damaged input,
@@ -62,6 +64,7 @@ quicken()
 app.command(no_args_is_help=True, short_help="Why does a connection fail? Find out by probing.")(scan)
 app.command(no_args_is_help=True, short_help="Why did it fail? Find out from saved captures.")(analyze)
 app.command(no_args_is_help=True, short_help="Captures as regression tests: expected against found.")(replay)
+app.command(short_help="On the server: why can't clients get in?")(doctor)
 app.command(no_args_is_help=True, short_help="What a rule, a cause or an error text means.")(explain)
 
 

@@ -1,0 +1,299 @@
+"""What stands before the daemon: firewalls, translations, bans, TCP wrappers (ND3xx)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from netprobe.doctor import firewall, reading
+from netprobe.doctor.checks import undo
+from netprobe.doctor.checks.wrappers import Decision, decide
+from netprobe.doctor.facts import Facts
+from netprobe.doctor.finding import Reason, Result, Status, check, fine, skipped, unknown
+from netprobe.doctor.firewall import Host, Kind, Query, Ruleset, Walk
+
+NFT = "nft -j list ruleset, iptables-save"
+NOTHING_SEEN = "no firewall command could list its rules"
+
+
+def ruleset(facts: Facts) -> Ruleset:
+    """All rules that were collected."""
+    return firewall.parse(
+        nft=facts.nft.text if facts.nft else None,
+        iptables=[one.text for one in facts.iptables or ()],
+        ip6tables=[one.text for one in facts.ip6tables or ()],
+        ipset=facts.ipset.text if facts.ipset else None,
+        hooks=facts.nft_hooks.text if facts.nft_hooks else None,
+    )
+
+
+def machine(facts: Facts) -> Host:
+    """The machine, as the walk wants it."""
+    return Host(
+        interfaces={one.name: one.addresses for one in facts.interfaces or () if one.up},
+        forwarding={int(key): value for key, value in (facts.forwarding or {}).items()} if facts.forwarding else None,
+        routes=[
+            (
+                ("0.0.0.0/0" if one.family == 4 else "::/0") if one.destination == "default" else one.destination,
+                one.interface,
+            )
+            for one in facts.routes or ()
+            if one.kind == "unicast" and one.interface
+        ],
+        bridges={one.name: one.bridge for one in facts.interfaces or () if one.bridge},
+    )
+
+
+def walks(facts: Facts, port: int) -> Iterator[tuple[int, Walk]]:
+    """The way of a client's SYN to the port, by IP version; the asked source's version only, where one was asked."""
+    rules, host = ruleset(facts), machine(facts)
+    source = facts.asked.source
+    for family in (4, 6):
+        addresses = reading.own_addresses(facts, family)
+        if not addresses or (source is not None and (":" in source) != (family == 6)):
+            continue
+        yield family, firewall.walk(rules, Query(addresses[0], port, source=source), host)
+
+
+def unseen(facts: Facts) -> str:
+    """Why the rules can't be judged; "" where they can."""
+    if facts.nft is None and not facts.iptables and not facts.ip6tables:
+        hints = []
+        if facts.ufw is not None and facts.ufw.enabled:
+            hints.append(f"ufw is enabled (incoming: {facts.ufw.incoming or 'unknown'})")
+        if facts.firewalld is not None and facts.firewalld.running:
+            hints.append("firewalld runs")
+        # Both commands are there and found nothing: then there is nothing.
+        if (
+            facts.iptables == ()
+            and facts.ip6tables == ()
+            and facts.system.root
+            and "there is no command" in facts.why("nft")
+        ):
+            return ""
+        return "; ".join([facts.why("nft"), *hints])
+    if not facts.interfaces:
+        return facts.why("interfaces")
+    return ""
+
+
+@check("ND301", Reason.FIREWALL, decisive=True)
+def firewall_lets_in(facts: Facts) -> Result | tuple[Result, ...]:
+    """The firewall lets a client's SYN reach the port."""
+    why = unseen(facts)
+    if why:
+        return unknown("What the firewall does can't be told.", why)
+    results = [_judged(facts, family, found) for family, found in walks(facts, facts.asked.port)]
+    if not results:
+        return unknown("What the firewall does can't be told.", "this machine has no address that a client could dial")
+    return tuple(results)
+
+
+def _judged(facts: Facts, family: int, found: Walk) -> Result:
+    port = facts.asked.port
+    whom = f"from {facts.asked.source}" if facts.asked.source else "from anywhere"
+    path = tuple(str(step) for step in found.path)
+    if found.verdict is Kind.ACCEPT:
+        by = f": {found.decided.rule.text}" if found.decided.rule else "; no rule and no policy stops it"
+        ends = dict.fromkeys(one.says for one in found.sometimes)
+        notes = tuple(f"at times: {says} ({'; '.join(_conditions(found, says))})" for says in ends if says != "accept")
+        return fine(f"IPv{family}: the firewall lets a SYN {whom} to port {port} in{by}.", *path, *notes, source=NFT)
+    if found.verdict is Kind.UNSURE:
+        return Result(
+            status=Status.UNKNOWN, says=f"IPv{family}: what the firewall does with a SYN {whom} to port {port} can't be told.",
+            because=(found.reason, *path), source=NFT,
+        )  # fmt: skip
+    rule = found.decided.rule
+    cause = "dropped"
+    if found.verdict is Kind.REJECT:
+        cause = "reset-by-host-firewall" if isinstance(found.reject, str) else "rejected-by-host"
+    words = found.decided.says.replace("reject with", "rejects it with").replace("drop", "drops it")
+    chain = found.decided.chain
+    where = (
+        f"{chain.table.family} {chain.table.name} {chain.name}"
+        if chain
+        else found.decided.path[-1].what
+        if path
+        else ""
+    )
+    decider = f"rule `{rule.text}` of {where}" if rule else f"the policy of {where}" if chain else where
+    return Result(
+        status=Status.FAULT, first=25, source=NFT, causes=(cause,), because=path,
+        says=f"IPv{family}: a SYN {whom} to port {port} does not get in: {decider} {words}.",
+        remedy=undo.commands(facts, found.decided),
+    )  # fmt: skip
+
+
+def _conditions(found: Walk, says: str) -> list[str]:
+    conditions = dict.fromkeys(text for one in found.sometimes if one.says == says for text in one.conditions)
+    return list(conditions)[:3]
+
+
+@check("ND302", Reason.FIREWALL)
+def firewall_lets_answers_out(facts: Facts) -> Result | tuple[Result, ...]:
+    """The firewall lets the answers leave."""
+    why = unseen(facts)
+    if why:
+        return unknown("What the firewall does with answers can't be told.", why)
+    results = []
+    for family, found in walks(facts, facts.asked.port):
+        answer = found.back.get("syn-ack")
+        if answer is None or answer.verdict in {Kind.ACCEPT, Kind.UNSURE}:
+            continue
+        rule = answer.decided.rule
+        results.append(
+            Result(
+                status=Status.FAULT,
+                first=26,
+                source=NFT,
+                causes=("reply-filtered",),
+                says=f"IPv{family}: the SYN gets in, the answer does not get out: "
+                + (f"rule `{rule.text}` {answer.decided.says}s it." if rule else "a policy drops it."),
+                because=tuple(str(step) for step in answer.path),
+                remedy=undo.commands(facts, answer.decided),
+            )
+        )
+    return tuple(results) or fine("Answers may leave.", source=NFT)
+
+
+@check("ND303", Reason.FIREWALL, Reason.WRONG)
+def not_translated(facts: Facts) -> Result | tuple[Result, ...]:
+    """The port is not translated to another machine or port."""
+    if unseen(facts):
+        return unknown("Whether the port is translated can't be told.", unseen(facts))
+    results = []
+    for family, found in walks(facts, facts.asked.port):
+        if found.verdict is not Kind.ACCEPT or found.destination is None:
+            continue
+        address, port = found.destination
+        path = tuple(str(step) for step in found.path)
+        if not found.forwarded:
+            if any(one.port == port for one in reading.ssh_listeners(facts)):
+                continue
+            says = (
+                f"IPv{family}: port {facts.asked.port} is redirected to {address}:{port}, where no SSH daemon listens."
+            )
+            status, cause = Status.FAULT, "no-listener"
+        else:
+            says = f"IPv{family}: port {facts.asked.port} is forwarded to {address} port {port}: this machine's sshd never sees it."
+            status, cause = Status.RISK, "forward-without-backend"
+        results.append(
+            Result(
+                status=status,
+                first=24,
+                says=says,
+                because=path,
+                source=NFT,
+                causes=(cause,),
+                remedy=(
+                    f"ssh -p {port} USER@{address}   # from this machine: does it answer there?",
+                    *undo.translation(found),
+                ),
+            )
+        )
+    return tuple(results) or fine("The port is this machine's own.", source=NFT)
+
+
+# --------------------------------------------------------------------------- bans and lists
+
+
+def same(address: str, source: str) -> bool:
+    """Whether a ban's address or network holds the source."""
+    try:
+        return ipaddress.ip_address(source.partition("%")[0]) in ipaddress.ip_network(address, strict=False)
+    except ValueError:
+        return False
+
+
+@check("ND304", Reason.FIREWALL)
+def not_banned(facts: Facts) -> Result:
+    """The client is not banned."""
+    if facts.bans is None:
+        return unknown("Who is banned can't be told.", facts.why("bans"))
+    if not facts.bans:
+        named = ", ".join(one for one in facts.guards or () if one != "docker")
+        return fine(f"Nobody is banned ({named})." if named else "No program that bans addresses is installed.")
+    source = facts.asked.source
+    if source is None:
+        programs = ", ".join(dict.fromkeys(one.by for one in facts.bans))
+        return fine(
+            f"{len(facts.bans)} addresses are banned by {programs}; --source ADDRESS says whether the client's is one."
+        )
+    hit = next((one for one in facts.bans if same(one.address, source)), None)
+    if hit is None:
+        return fine(f"{source} is not among the {len(facts.bans)} banned addresses.")
+    lift = (
+        f"sudo fail2ban-client set {hit.jail} unbanip {hit.address}"
+        if hit.by == "fail2ban"
+        else f"sudo cscli decisions delete --ip {hit.address}"
+    )
+    left = "for ever" if hit.until is None else f"for another {max(0, hit.until - facts.taken) // 60} minutes"
+    return Result(
+        status=Status.FAULT, first=17, says=f"{source} is banned by {hit.by}, {left}.", because=(f"jail {hit.jail}: {hit.address}",),
+        remedy=(lift, "find out why first: sudo journalctl -t sshd -g " + source), source=f"{hit.by}'s database",
+        causes=("rejected-by-host", "dropped", "rate-limited"),
+    )  # fmt: skip
+
+
+@check("ND305", Reason.FIREWALL)
+def not_on_a_recent_list(facts: Facts) -> Result:
+    """The client is on no list of netfilter's recent match."""
+    if facts.recent is None:
+        return unknown("The lists of recent addresses can't be read.", facts.why("recent"))
+    if not facts.recent:
+        return skipped("There are no lists of recent addresses.")
+    hit = [one for one in facts.recent if one.has_source]
+    if not hit:
+        return fine(
+            f"{len(facts.recent)} lists of recent addresses, without the client's.", source="/proc/net/xt_recent"
+        )
+    return Result(
+        status=Status.RISK, first=42, says=f"{facts.asked.source} is on the list {hit[0].name}: rules may refuse it for a while.",
+        because=(f"{hit[0].addresses} addresses are on it",), source=f"/proc/net/xt_recent/{hit[0].name}",
+        remedy=(f"echo -{facts.asked.source} | sudo tee /proc/net/xt_recent/{hit[0].name}",), causes=("rate-limited", "dropped"),
+    )  # fmt: skip
+
+
+@check("ND306", Reason.FIREWALL)
+def wrappers_let_in(facts: Facts) -> Result:
+    """TCP wrappers (hosts.allow, hosts.deny) let the client in."""
+    found = reading.implementation(facts)
+    if found is None or not found.libwrap:
+        return skipped("This SSH server does not look at hosts.allow and hosts.deny (it is not linked with libwrap).")
+    if facts.hosts_allow is None or facts.hosts_deny is None:
+        return unknown("hosts.allow and hosts.deny can't be read.", facts.why("hosts_deny"))
+    decision, line, file = decide(facts.hosts_allow, facts.hosts_deny, facts.asked.source)
+    if decision is Decision.ALLOWED:
+        return fine(
+            "TCP wrappers let the client in." if line else "hosts.deny names nobody.",
+            *([f"{file}: {line}"] if line else []),
+        )
+    if decision is Decision.UNSURE:
+        return unknown("Whether TCP wrappers let the client in can't be told.", f"{file}: {line}")
+    whom = facts.asked.source or "every client"
+    allow = f"sshd : {facts.asked.source or 'ALL'}"
+    return Result(
+        status=Status.FAULT, first=16, says=f"TCP wrappers turn {whom} away: the connection is closed before a word.",
+        because=(f"{file}: {line}", f"{found.path} is linked with libwrap"), source=file, causes=("closed-before-banner",),
+        remedy=(f"sudo sed -i '1i {allow}' /etc/hosts.allow   # or take the line out of {file}",),
+    )  # fmt: skip
+
+
+@check("ND307", Reason.FIREWALL)
+def no_program_before_the_firewall(facts: Facts) -> Result:
+    """No XDP program sees packets before the firewall."""
+    if facts.interfaces is None:
+        return unknown("Whether an XDP program runs can't be told.", facts.why("interfaces"))
+    names = [one.name for one in facts.interfaces if one.xdp]
+    if not names:
+        return fine("No XDP program is attached.", source="ip -d link")
+    return unknown(
+        f"An XDP program on {', '.join(names)} sees packets before any firewall.",
+        "what it drops can't be read; sudo bpftool net, sudo ip link set dev NAME xdp off",
+    )
+
+
+CHECKS = (
+    *(firewall_lets_in, firewall_lets_answers_out, not_translated, not_banned, not_on_a_recent_list),
+    *(wrappers_let_in, no_program_before_the_firewall),
+)
