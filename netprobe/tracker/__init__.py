@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from netprobe.model import Frame
-from netprobe.tracker import classes, columns, hosts, loop, rows
+from netprobe.tracker import classes, columns, hosts, loop, rows, undecoded
 from netprobe.tracker.columns import N_CLOCK, N_FREE_ROWS, N_FREE_TALKS, N_REUSES, TALK_WIDTH, WIDTH
 
 __all__ = ["INTERPRETED", "Engine", "Tracker"]
@@ -94,10 +94,10 @@ class Tracker:
         self._engine = engine
         self._counters = engine.integers(columns.COUNTERS)
         self._counters[N_REUSES] = int(reuses)
+        self._counters[columns.N_DEPTH] = depth
         self._decoded = engine.integers(columns.DECODED)
         self._table: Any = engine.table(0)
         self.hosts = engine.integers(hosts.HOSTS * hosts.H_WIDTH)
-        self._counters[columns.N_DEPTH] = depth
         self._slots: MutableSequence[int] = engine.integers(0)
         self._free_rows = engine.integers(0)
         self._settled = engine.integers(0)
@@ -130,14 +130,14 @@ class Tracker:
         """One of the N_ counters."""
         return int(self._counters[counter])
 
-    def receive(self, frames: Sequence[Frame]) -> list[int]:
-        """Take frames in, in the order given. Returns for each the row it belongs to, or -1. Only where all rows are
-        kept."""
     @property
     def undecoded(self) -> dict[str, int]:
         """How many frames were only counted, by kind."""
         return undecoded.by_kind(self._counters)
 
+    def receive(self, frames: Sequence[Frame]) -> list[int]:
+        """Take frames in, in the order given. Returns for each the row it belongs to, or -1. Only where all rows are
+        kept."""
         if not frames:
             return []
         while self._counters[N_FREE_ROWS] < len(frames):
@@ -222,7 +222,7 @@ class Tracker:
             self._grow_talks(2 * len(self._free_talks))
 
     def _grow_rows(self, count: int) -> None:
-        """More places for rows, and a hash table at most half full."""
+        """More places for rows, and a hash table at most a quarter full."""
         engine, old = self._engine, len(self._table)
         self._table = engine.grown(self._table, engine.table(count))
         free = engine.integers(count)
