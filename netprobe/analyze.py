@@ -8,41 +8,70 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netprobe.attempts import address
 from netprobe.errors import NetprobeError
+from netprobe.interrupts import Interrupts
 from netprobe.model import Fact, Frame, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus, Report
 from netprobe.report import json as report_json
+from netprobe.report.summary import Outline, outline
 from netprobe.settling import engines
+from netprobe.settling.flow import Flow
 from netprobe.settling.kinds import Settling
 from netprobe.settling.lines import Lines
+from netprobe.settling.outlines import Outlines
 from netprobe.tracker import Engine, columns
+from netprobe.tracker.undecoded import TUNNEL
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from netprobe.wire.capture import Batch, CaptureReader
 from netprobe.wire.merge import MergedCaptures
 
 OnVerdict = Callable[[Verdict], None]
-OnLines = Callable[[bytes], None]
 Notice = Callable[[str], None]
+
+# Frames in a batch: an interrupt waits for its end.
+BATCH = 65536
+INTERPRETED_BATCH = 8192
+# Through how many tunnels, one in the other, `--tunnels` looks.
+TUNNELS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlets:
+    """Other ways for what is found, for those who want it faster than one verdict after the other.
+
+    `lines`: gets JSON lines, instead of the verdicts. `outline`: told of each attempt, says whether it wants its
+    verdict, too. With either, verdicts of a stranger's capture are not kept. `read`: the file's name, how many of its
+    bytes have been read, and how many there are (0 where nobody knows).
+    """
+
+    lines: Callable[[bytes], None] | None = None
+    outline: Callable[[Outline], bool] | None = None
+    read: Callable[[str, int, int], None] | None = None
+
+
+NO_OUTLETS = Outlets()
 
 
 @dataclass(slots=True)
 class Analysis:
-    """What one file gave. `verdicts` are empty where lines were asked for; `causes` count either."""
+    """What one file gave. `verdicts` are empty where other outlets were asked for; `causes` count all."""
 
     verdicts: list[Verdict]
     status: CaptureStatus
     causes: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
 
 
-def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, on_lines: OnLines | None = None) -> Report:
-    """Analyze each file for itself, or all as one stream (`options.together`). With `on_lines`, verdicts are handed
-    out as JSON lines and not kept. Raises UnreadableCapture when the first can't be read at all."""
+def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets = NO_OUTLETS) -> Report:
+    """Analyze each file for itself, or all as one stream (`options.together`). Raises UnreadableCapture when the first
+    can't be read at all."""
     started = time.time_ns()
     done: list[Analysis] = []
     interrupted = False
@@ -53,10 +82,12 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, on_lines
             for error in merged.unreadable:
                 notice(str(error))
                 failure = failure or error
-            done.append(_read(merged, options, on_verdict, notice, on_lines))
+            done.append(_read(merged, options, on_verdict, notice, outlets))
         for path in options.files if not options.together else ():
+            if done and done[-1].interrupted:
+                break
             try:
-                done.append(analyze(path, options, on_verdict, notice, on_lines))
+                done.append(analyze(path, options, on_verdict, notice, outlets))
             except NetprobeError as error:
                 if len(options.files) == 1:
                     raise
@@ -67,8 +98,13 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, on_lines
     if not done and failure is not None:
         raise failure
     causes: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
     for one in done:
         causes.update(one.causes)
+        kinds.update(one.status.undecoded)
+    undecoded = dict(kinds.most_common())
+    if TUNNEL in undecoded and not options.tunnels:
+        notice(f"{undecoded[TUNNEL]:,} packets are in tunnels and were not looked at; --tunnels looks inside")
     return Report(
         command="analyze",
         started_ns=started,
@@ -80,9 +116,10 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, on_lines
             packets=sum(one.status.packets for one in done),
             dropped=sum(one.status.dropped for one in done),
             unsolicited=sum(one.status.unsolicited for one in done),
+            undecoded=undecoded,
             damage=tuple(line for one in done for line in one.status.damage),
         ),
-        interrupted=interrupted,
+        interrupted=interrupted or any(one.interrupted for one in done),
         failure=str(failure) if failure is not None else None,
     )
 
@@ -92,10 +129,10 @@ def analyze(
     options: AnalyzeOptions,
     on_verdict: OnVerdict,
     notice: Notice = lambda _: None,
-    on_lines: OnLines | None = None,
+    outlets: Outlets = NO_OUTLETS,
 ) -> Analysis:
     """The verdicts of one file."""
-    return _read(CaptureReader(path), options, on_verdict, notice, on_lines)
+    return _read(CaptureReader(path), options, on_verdict, notice, outlets)
 
 
 def _read(
@@ -103,20 +140,21 @@ def _read(
     options: AnalyzeOptions,
     on_verdict: OnVerdict,
     notice: Notice,
-    on_lines: OnLines | None,
+    outlets: Outlets,
 ) -> Analysis:
     engine = engines.choose(reader.size, notice, options.compiled)
     compile_ = (lambda loop: getattr(engine.functions, loop.__name__)) if engine.compiled else None
-    batches = reader.batches(compiled=compile_)
+    batches = _told(reader, reader.batches(BATCH if engine.compiled else INTERPRETED_BATCH, compile_), outlets.read)
     first = next(batches, None)
     if first is not None and any(isinstance(fact, TargetFact) for _, fact in first.facts):
-        found = _scan(_records(first, batches), options, on_verdict, on_lines)
+        found = _scan(_records(first, batches), options, on_verdict, outlets)
     else:
-        found = _capture(_chained(first, batches), options, engine, on_verdict, on_lines)
+        found = _capture(_chained(first, batches), options, engine, on_verdict, outlets)
     found.status = CaptureStatus(
         packets=found.status.packets,
         dropped=max(reader.dropped, found.status.dropped),
         unsolicited=found.status.unsolicited,
+        undecoded=found.status.undecoded,
         damage=reader.damage_lines,
     )
     for line in reader.notice_lines:
@@ -124,94 +162,140 @@ def _read(
     return found
 
 
+def _told(
+    reader: CaptureReader | MergedCaptures, batches: Iterator[Batch], read: Callable[[str, int, int], None] | None
+) -> Iterator[Batch]:
+    """The batches; before each, `read` hears how far they are."""
+    for batch in batches:
+        if read is not None:
+            read(reader.name, *reader.progress)
+        yield batch
+
+
 # --------------------------------------------------------------------------- a stranger's capture
 
 
 def _capture(
-    batches: Iterator[Batch], options: AnalyzeOptions, engine: Engine, on_verdict: OnVerdict, on_lines: OnLines | None
+    batches: Iterator[Batch], options: AnalyzeOptions, engine: Engine, on_verdict: OnVerdict, outlets: Outlets
 ) -> Analysis:
     """Each attempt's verdict, as it settles; in the end, in order of their first packets."""
-    settling = Settling(engine, capacity=16384 if engine.compiled else 64)
+    depth = TUNNELS if options.tunnels else 0
+    settling = Settling(engine, vantage=options.vantage, depth=depth)
     tracker = settling.tracker
-    verdicts: list[tuple[int, Verdict]] = []
-    causes: Counter[str] = Counter()
-    touched = engine.integers(65536)
-    lines = Lines(settling, engine, on_lines) if on_lines is not None and not options.servers else None
+    giving = _Giving(settling, engine, options, on_verdict, outlets)
+    flow = Flow(tracker, engine, giving.give)
+    interrupted = False
+    try:
+        try:
+            for batch in batches:
+                with Interrupts() as held:  # a row half written would be a wrong verdict
+                    flow.feed(batch)
+                if held.asked:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            interrupted = True
+        with Interrupts() as held:
+            flow.finish()
+    finally:
+        flow.close()
+    status = CaptureStatus(
+        packets=tracker.count(columns.N_FRAMES),
+        unsolicited=tracker.count(columns.N_UNSOLICITED),
+        undecoded=tracker.undecoded,
+    )
+    ordered = [verdict for _, verdict in sorted(giving.verdicts, key=lambda pair: pair[0])]
+    return Analysis(ordered, status, giving.causes, interrupted or held.asked)
 
-    def give(settled: list[int]) -> None:
-        if lines is not None:
-            lines.give(settled, causes)
+
+class _Giving:
+    """Hands out what settled rows are, in the form that was asked for."""
+
+    def __init__(
+        self, settling: Settling, engine: Engine, options: AnalyzeOptions, on_verdict: OnVerdict, outlets: Outlets
+    ) -> None:
+        self._settling = settling
+        self._selection = options.selection.also(options.servers)
+        self._on_verdict = on_verdict
+        self._on_lines = outlets.lines
+        self._on_outline = outlets.outline
+        self._lines = Lines(settling, engine, outlets.lines) if outlets.lines and self._selection.everything else None
+        self._outlines = Outlines(settling)
+        self.verdicts: list[tuple[int, Verdict]] = []
+        self.causes: Counter[str] = Counter()
+
+    def give(self, settled: Sequence[int]) -> None:
+        """These rows are settled."""
+        if self._lines is not None:
+            self._lines.give(settled, self.causes)
             return
-        for row, _ in settling.kinds(settled):
-            verdict = settling.verdict(row)
-            if options.servers and verdict.address not in options.servers:
+        settling, table = self._settling, self._settling.tracker.table
+        for row, kind in settling.kinds(settled):
+            if not self._selection.everything and not self._selected(table[row], kind.verdict):
                 continue
-            causes[verdict.cause] += 1
-            if on_lines is not None:
-                on_lines(report_json.line(verdict).encode("ascii"))
+            self.causes[kind.verdict.cause] += 1
+            if self._on_lines is not None:
+                self._on_lines(settling.line(row, kind).encode("ascii"))
+            elif self._on_outline is not None:
+                if self._on_outline(self._outlines.outline(row, kind)):
+                    self._on_verdict(settling.verdict(row))
             else:
-                verdicts.append((int(tracker.table[row][columns.BORN]), verdict))
-                on_verdict(verdict)
+                verdict = settling.verdict(row)
+                self.verdicts.append((int(table[row][columns.BORN]), verdict))
+                self._on_verdict(verdict)
 
-    for batch in batches:
-        at = 0
-        while at < batch.count:
-            at = tracker.advance(
-                batch.buffer,
-                at,
-                batch.count,
-                batch.starts,
-                batch.ends,
-                batch.links,
-                batch.times,
-                batch.numbers,
-                batch.outgoings,
-                touched,
-            )
-            if at < batch.count:
-                settled = tracker.settled()
-                give(settled)
-                tracker.release(settled)
-    give(tracker.settled(everything=True))
-    status = CaptureStatus(packets=tracker.count(columns.N_FRAMES), unsolicited=tracker.count(columns.N_UNSOLICITED))
-    return Analysis([verdict for _, verdict in sorted(verdicts, key=lambda pair: pair[0])], status, causes)
+    def _selected(self, r: Sequence[int], like: Verdict) -> bool:
+        selection, version = self._selection, r[columns.VERSION]
+        return (
+            selection.kind(like)
+            and selection.server(address(r[columns.SERVER : columns.SERVER + 4], version), int(r[columns.SPORT]))
+            and selection.client(address(r[columns.CLIENT : columns.CLIENT + 4], version), int(r[columns.CPORT]))
+        )
 
 
 # --------------------------------------------------------------------------- a saved scan
 
 
 def _scan(
-    batches: Iterator[list[Record]], options: AnalyzeOptions, on_verdict: OnVerdict, on_lines: OnLines | None
+    batches: Iterator[list[Record]], options: AnalyzeOptions, on_verdict: OnVerdict, outlets: Outlets
 ) -> Analysis:
     """A verdict at the end of each target's observation."""
     watch = Watch()
     verdicts: list[tuple[int, Verdict]] = []
+    selection = options.selection.also(options.servers)
+    interrupted = False
 
     def give(target: TargetFact, now_ns: int) -> None:
-        if options.servers and target.address not in options.servers:
+        if not selection.server(target.address, target.port):
             return
         verdict = diagnose(watch.evidence(target, now_ns))
+        if not selection.verdict(verdict):
+            return
         verdicts.append((target.number, verdict))
-        if on_lines is not None:
-            on_lines(report_json.line(verdict).encode("ascii"))
-        else:
+        if outlets.lines is not None:
+            outlets.lines(report_json.line(verdict).encode("ascii"))
+        elif outlets.outline is None or outlets.outline(outline(verdict)):
             on_verdict(verdict)
 
     open_targets: dict[tuple[str, str | None, int], TargetFact] = {}
-    for batch in batches:
-        watch.receive(batch)
-        last = batch[-1]
-        if isinstance(last, TargetFact):
-            open_targets[last.target, last.address, last.port] = last
-        elif isinstance(last, SettledFact):
-            target = open_targets.pop((last.target, last.address, last.port), None)
-            if target is not None:
-                give(target, last.time_ns)
-    for target in open_targets.values():  # the scan, or its file, ended before these had settled
-        give(target, watch.last_ns)
+    try:
+        for batch in batches:
+            watch.receive(batch)
+            last = batch[-1]
+            if isinstance(last, TargetFact):
+                open_targets[last.target, last.address, last.port] = last
+            elif isinstance(last, SettledFact):
+                target = open_targets.pop((last.target, last.address, last.port), None)
+                if target is not None:
+                    give(target, last.time_ns)
+        for target in open_targets.values():  # the scan, or its file, ended before these had settled
+            give(target, watch.last_ns)
+    except KeyboardInterrupt:
+        interrupted = True
     ordered = [verdict for _, verdict in sorted(verdicts, key=lambda pair: pair[0])]  # in the order they were begun
-    status = CaptureStatus(packets=watch.packets, dropped=watch.dropped, unsolicited=watch.unsolicited)
-    return Analysis(ordered, status, Counter(verdict.cause for verdict in ordered))
+    status = CaptureStatus(
+        packets=watch.packets, dropped=watch.dropped, unsolicited=watch.unsolicited, undecoded=watch.undecoded
+    )
+    return Analysis(ordered, status, Counter(verdict.cause for verdict in ordered), interrupted)
 
 
 def _records(first: Batch, batches: Iterator[Batch]) -> Iterator[list[Record]]:

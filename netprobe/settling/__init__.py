@@ -2,6 +2,7 @@
 
     engines    interpreted or compiled
     jit        the loops' functions, compiled
+    flow       frames in, settled rows out
     kinds      rows and their kinds; the diagnosis of a kind
     patterns   a kind's JSON line with gaps, and what goes into them
     lines      many such lines

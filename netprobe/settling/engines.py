@@ -32,7 +32,7 @@ MODULES = (
     *(rows, hosts, sides, undecoded, loop, classes, index, patterns),
 )
 ENTRIES = (
-    *(loop.advance, rows.sweep, rows.release, rows.enter, classes.classify, hosts.recall_host),
+    *(loop.advance, rows.sweep, rows.release, rows.enter, classes.classify),
     *(index.index_pcap, index.index_pcapng, patterns.fill),
 )
 # From so many bytes on the compiled form is faster, its start included: where it lies in the cache, and where it

@@ -76,8 +76,10 @@ def _without_literals(dispatcher: Any) -> Any:
 
     template = dispatcher.get_call_template
 
+    plain: Callable[[Any], Any] = types.unliteral
+
     def get_call_template(args: Iterable[Any], kws: Mapping[str, Any]) -> Any:
-        return template(tuple(map(types.unliteral, args)), {name: types.unliteral(kind) for name, kind in kws.items()})
+        return template(tuple(map(plain, args)), {name: plain(kind) for name, kind in kws.items()})
 
     dispatcher.get_call_template = get_call_template
     return dispatcher

@@ -68,7 +68,6 @@ class Settling:
             tracker.talks,
             self._ranges,
             self._secret,
-            tracker.hosts,
             self._keys,
         )
         if self._engine.compiled:

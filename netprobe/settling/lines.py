@@ -12,6 +12,7 @@ from netprobe.tracker import Engine
 
 # So many bytes are put together before they are handed on; no line is longer.
 AT_ONCE = 8 << 20
+ROWS_AT_ONCE = 4096
 
 
 class Lines:
@@ -29,6 +30,10 @@ class Lines:
 
     def give(self, settled: Sequence[int], causes: Counter[str]) -> None:
         """The lines of these rows, in order."""
+        for begin in range(0, len(settled), ROWS_AT_ONCE):
+            self._give(settled[begin : begin + ROWS_AT_ONCE], causes)
+
+    def _give(self, settled: Sequence[int], causes: Counter[str]) -> None:
         together: list[tuple[int, Kind]] = []
         for row, kind in self._settling.kinds(settled):
             causes[kind.verdict.cause] += 1

@@ -23,11 +23,15 @@ from typing import Any
 
 from netprobe.model import Frame
 from netprobe.tracker import classes, columns, hosts, loop, rows, undecoded
-from netprobe.tracker.columns import N_CLOCK, N_FREE_ROWS, N_FREE_TALKS, N_REUSES, TALK_WIDTH, WIDTH
+from netprobe.tracker.columns import N_CLOCK, N_FREE_ROWS, N_FREE_TALKS, N_RESERVE, N_REUSES, TALK_WIDTH, WIDTH
 
 __all__ = ["INTERPRETED", "Engine", "Tracker"]
 
 Row = Sequence[int]
+
+# Up to so many places for rows, all of a capture's attempts are kept to its end: whatever it shows of a server then
+# counts for each of them.
+SMALL = 4096
 
 
 class Engine:
@@ -74,7 +78,6 @@ INTERPRETED = Engine(
         release=rows.release,
         enter=rows.enter,
         classify=classes.classify,
-        recall_host=hosts.recall_host,
     ),
     compiled=False,
 )
@@ -97,12 +100,12 @@ class Tracker:
         self._counters[columns.N_DEPTH] = depth
         self._decoded = engine.integers(columns.DECODED)
         self._table: Any = engine.table(0)
-        self.hosts = engine.integers(hosts.HOSTS * hosts.H_WIDTH)
+        self.hosts = engine.integers(hosts.HOSTS * hosts.H_WIDTH if reuses else hosts.H_WIDTH)
         self._slots: MutableSequence[int] = engine.integers(0)
         self._free_rows = engine.integers(0)
         self._settled = engine.integers(0)
         self.talks: Any = engine.octets(0)
-        self._free_talks: MutableSequence[int] = engine.integers(1)
+        self._free_talks: MutableSequence[int] = engine.integers(0)
         self._counters[N_FREE_TALKS] = 0 if reuses else 1
         self._grow_rows(capacity)
 
@@ -178,7 +181,7 @@ class Tracker:
         touched: MutableSequence[int],
     ) -> int:
         """Take in frames first..last-1 of a batch. Returns the index of the first that was not taken: then rows must be
-        settled (`settled`, `release`) or, where none can be, `make_room`."""
+        settled (`settled`, `release`), or room be made (`grow_rows`, `grow_talks`)."""
         return int(
             self._engine.functions.advance(
                 buffer,
@@ -203,53 +206,78 @@ class Tracker:
         )
 
     def settled(self, *, everything: bool = False) -> list[int]:
-        """The numbers of the rows whose time has passed, or of all, in order of their first packet."""
-        count = self._engine.functions.sweep(self._table, len(self._table), everything, self._counters, self._settled)
-        return sorted((int(i) for i in self._settled[:count]), key=lambda i: self._table[i][columns.BORN])
+        """The numbers of the rows whose time has passed, or of all, in order of their first packet. They stay as they
+        are until `release`."""
+        count = self._engine.functions.sweep(
+            self._table, len(self._table), everything, self.hosts, self._counters, self._settled
+        )
+        found = self._settled[:count]
+        if self._engine.compiled:
+            return found[self._table[found, columns.BORN].argsort(kind="stable")].tolist()  # type: ignore[no-any-return]
+        return sorted(found, key=lambda i: self._table[i][columns.BORN])
 
     def release(self, settled: Sequence[int]) -> None:
-        """Give the places of settled rows back; where that leaves less than half free, make room."""
+        """Give the places of settled rows back."""
         for i, row in enumerate(settled):
             self._settled[i] = row
         self._engine.functions.release(
-            self._table, self._settled, len(settled), self._free_rows, self._free_talks, self._counters
+            self._table,
+            self._settled,
+            len(settled),
+            self._slots,
+            self._free_rows,
+            self._free_talks,
+            self._counters,
         )
-        if 2 * self._counters[N_FREE_ROWS] < len(self._table):
-            self._grow_rows(2 * len(self._table))
-        elif settled:
-            self._engine.functions.enter(self._table, len(self._table), self._slots)
-        if self.reuses and 2 * self._counters[N_FREE_TALKS] < len(self._free_talks):
-            self._grow_talks(2 * len(self._free_talks))
+
+    @property
+    def free_rows(self) -> int:
+        """How many places for rows are free."""
+        return int(self._counters[N_FREE_ROWS])
+
+    def reserve(self, count: int) -> None:
+        """Let `advance` stop while so many places for rows are still free."""
+        self._counters[N_RESERVE] = count
+
+    @property
+    def free_talks(self) -> int:
+        """How many places for payload are free."""
+        return int(self._counters[N_FREE_TALKS])
+
+    def grow_rows(self) -> None:
+        """Room for more rows: twice as many, or half as many again where they are many."""
+        size = len(self._table)
+        self._grow_rows(2 * size if size < SMALL else size + size // 2)
+
+    def grow_talks(self) -> None:
+        """Room for the payload of twice as many connections."""
+        self._grow_talks(2 * len(self._free_talks))
 
     def _grow_rows(self, count: int) -> None:
-        """More places for rows, and a hash table at most a quarter full."""
+        """More places for rows, and a hash table at most half full."""
         engine, old = self._engine, len(self._table)
         self._table = engine.grown(self._table, engine.table(count))
-        free = engine.integers(count)
-        have = self._counters[N_FREE_ROWS]
-        # The stack's top is its end: old places first, then the new ones, each in ascending order.
-        free[: count - old] = engine.integers(count - old)
-        for i in range(count - old):
-            free[i] = count - 1 - i
-        free[count - old : count - old + have] = self._free_rows[:have]
-        self._free_rows = free
-        self._counters[N_FREE_ROWS] = have + count - old
+        self._free_rows = self._more_free(self._free_rows, self._counters[N_FREE_ROWS], old, count)
+        self._counters[N_FREE_ROWS] += count - old
         self._settled = engine.integers(count)
-        self._slots = engine.integers(_power_of_two(4 * count))
+        self._slots = engine.integers(_power_of_two(2 * count))
         engine.functions.enter(self._table, count, self._slots)
-        if self.reuses and len(self._free_talks) < count // 2:
-            self._grow_talks(max(16, count // 2))
+        if self.reuses and not len(self._free_talks):
+            self._grow_talks(16)
+
+    def _more_free(self, free: Sequence[int], have: int, old: int, count: int) -> MutableSequence[int]:
+        """A stack of free places, from which the old ones are taken first, then the new ones in ascending order."""
+        more = self._engine.integers(count)
+        for i in range(count - old):
+            more[i] = count - 1 - i
+        more[count - old : count - old + have] = free[:have]
+        return more
 
     def _grow_talks(self, count: int) -> None:
         engine, old = self._engine, len(self.talks) // TALK_WIDTH
         self.talks = engine.grown(self.talks, engine.octets(count * TALK_WIDTH))
-        free = engine.integers(count)
-        have = self._counters[N_FREE_TALKS]
-        for i in range(count - old):
-            free[i] = count - 1 - i
-        free[count - old : count - old + have] = self._free_talks[:have]
-        self._free_talks = free
-        self._counters[N_FREE_TALKS] = have + count - old
+        self._free_talks = self._more_free(self._free_talks, self._counters[N_FREE_TALKS], old, count)
+        self._counters[N_FREE_TALKS] += count - old
 
 
 def _power_of_two(at_least: int) -> int:

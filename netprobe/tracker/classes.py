@@ -84,7 +84,7 @@ from netprobe.tracker.columns import (
     WINDOW_OPENED,
 )
 from netprobe.tracker.decode import Row
-from netprobe.tracker.hosts import host_word, recall_host
+from netprobe.tracker.hosts import host_word
 from netprobe.tracker.rows import Rows, patience
 from netprobe.tracker.sides import looks, since
 
@@ -227,16 +227,14 @@ def classify(
     talks: Sequence[int],
     ranges: Sequence[int],
     secret: Sequence[int],
-    hosts: MutableSequence[int],
     keys: MutableSequence[int],
 ) -> None:
     """The keys of `count` rows, KEY words each, one after the other; the first word of a row that is no attempt is -1.
-    What `hosts` knows of a row's server is copied into it. `ranges` are special address ranges as RANGE words each,
+    `ranges` are special address ranges as RANGE words each,
     `secret` two random numbers below PRIME."""
     for n in range(count):
         r = table[settled[n]]
         if is_attempt(r):
-            recall_host(r, hosts)
             key_of(r, clock_ns, talks, ranges, secret, keys, n * KEY)
         else:
             keys[n * KEY] = -1

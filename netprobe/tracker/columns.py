@@ -48,6 +48,7 @@ TOUCHED = 28  # time of the last packet that belongs to it; never runs backwards
 REPLACED = 29  # 1: a later attempt between the same endpoints took its place
 TALK = 30  # where its first payload bytes are kept: number of the place plus one, 0 none
 ONWARD = 31  # 1: the client went on (ACK, data) though no packet of the server was captured
+AWAY = 32  # 1: settled, its verdict is being made
 
 # --- each side of a connection as Zeek's endpoint and as a sender of packets (sides.py): C_SIDE + E_..., S_SIDE + E_...
 E_STATE = 0  # one of the Z_ values, 16 times the one before it added
@@ -82,7 +83,7 @@ E_RST_TTL = 28
 E_SIGNS = 29  # X_ bits: what its resets have that its other packets don't
 E_COUNT = 30  # packets but resets
 SIDE_WIDTH = 31
-C_SIDE = 32
+C_SIDE = 33
 S_SIDE = C_SIDE + SIDE_WIDTH
 
 Z_INACTIVE = 0
@@ -269,6 +270,7 @@ N_DEPTH = 3  # through how many tunnels, one in the other, to look; 0: none
 N_CLOCK = 16  # the latest time seen: time that goes backwards doesn't take anything back
 N_FREE_ROWS = 17
 N_FREE_TALKS = 18
+N_RESERVE = 20  # so many free rows are left untouched until what has settled is known
 N_REUSES = 19  # 1: rows are settled and used again; 0: all are kept, as in a live scan
 N_PROTOCOLS = 24  # packets by P_ value: their sum is N_FRAMES
 PROTOCOLS = 24

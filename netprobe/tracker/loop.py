@@ -85,6 +85,7 @@ from netprobe.tracker.columns import (
     N_FREE_ROWS,
     N_FREE_TALKS,
     N_PROTOCOLS,
+    N_RESERVE,
     N_REUSES,
     N_UNSOLICITED,
     ODD,
@@ -542,7 +543,7 @@ def advance(
     at most half full."""
     mask = len(slots) - 1
     for i in range(first, last):
-        if counters[N_FREE_ROWS] == 0 or counters[N_FREE_TALKS] == 0:
+        if counters[N_FREE_ROWS] <= counters[N_RESERVE] or counters[N_FREE_TALKS] == 0:
             return i
         counters[N_FRAMES] += 1
         decode(buffer, starts[i], ends[i], links[i], d, counters[N_DEPTH])

@@ -12,6 +12,7 @@ from collections.abc import MutableSequence, Sequence
 
 from netprobe.tracker.columns import (
     ACK,
+    AWAY,
     BORN,
     C_FIN,
     C_KEPT,
@@ -77,6 +78,7 @@ from netprobe.tracker.columns import (
     WINDOW,
 )
 from netprobe.tracker.decode import Buffer, Row
+from netprobe.tracker.hosts import recall_host
 
 Rows = Sequence[Row]
 
@@ -257,12 +259,24 @@ def over(r: Row, counters: Sequence[int]) -> bool:
     return counters[N_REUSES] != 0 and counters[N_CLOCK] - r[TOUCHED] > patience(r)
 
 
-def sweep(table: Rows, used: int, everything: bool, counters: Sequence[int], settled: MutableSequence[int]) -> int:
-    """The numbers of the rows whose time has passed (or of all) into `settled`; returns how many."""
+def sweep(
+    table: Rows,
+    used: int,
+    everything: bool,
+    hosts: MutableSequence[int],
+    counters: Sequence[int],
+    settled: MutableSequence[int],
+) -> int:
+    """The numbers of the rows whose time has passed (or of all) into `settled`; returns how many. What is known of
+    their servers by now is copied into them."""
     count = 0
     for i in range(used):
         r = table[i]
-        if r[KIND] != 0 and (everything or r[REPLACED] != 0 or counters[N_CLOCK] - r[TOUCHED] > patience(r)):
+        if r[KIND] == 0 or r[AWAY] != 0:
+            continue
+        if everything or r[REPLACED] != 0 or counters[N_CLOCK] - r[TOUCHED] > patience(r):
+            recall_host(r, hosts)
+            r[AWAY] = 1
             settled[count] = i
             count += 1
     return count
@@ -272,6 +286,7 @@ def release(
     table: Rows,
     settled: Sequence[int],
     count: int,
+    slots: MutableSequence[int],
     free_rows: MutableSequence[int],
     free_talks: MutableSequence[int],
     counters: MutableSequence[int],
@@ -279,6 +294,7 @@ def release(
     """Give the places of settled rows back."""
     for i in range(count):
         r = table[settled[i]]
+        remove(table, slots, settled[i])
         r[KIND] = 0
         free_rows[counters[N_FREE_ROWS]] = settled[i]
         counters[N_FREE_ROWS] += 1
@@ -286,6 +302,26 @@ def release(
         if r[TALK] != 0:
             free_talks[counters[N_FREE_TALKS]] = r[TALK] - 1
             counters[N_FREE_TALKS] += 1
+
+
+def remove(table: Rows, slots: MutableSequence[int], row: int) -> None:
+    """Take a row out of the hash table, unless another has its place already; those behind it move up."""
+    mask = len(slots) - 1
+    r = table[row]
+    hole = hash_pair(r, CLIENT, SERVER, r[CPORT], r[SPORT], r[KIND]) & mask
+    while slots[hole] != row + 1:
+        if slots[hole] == 0:
+            return
+        hole = (hole + 1) & mask
+    at = (hole + 1) & mask
+    while slots[at] != 0:
+        r = table[slots[at] - 1]
+        home = hash_pair(r, CLIENT, SERVER, r[CPORT], r[SPORT], r[KIND]) & mask
+        if (at - home) & mask >= (at - hole) & mask:
+            slots[hole] = slots[at]
+            hole = at
+        at = (at + 1) & mask
+    slots[hole] = 0
 
 
 def enter(table: Rows, used: int, slots: MutableSequence[int]) -> None:

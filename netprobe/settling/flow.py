@@ -1,0 +1,97 @@
+"""Batches of frames through the tracker, settled rows out of it: when to look for them, and who makes their verdicts.
+
+House rules of this file:
+1. When rows settle follows from the packets alone, never from how fast anything is: what a verdict knows of its
+   server's other attempts would differ otherwise.
+2. Compiled, verdicts are made by a second thread while the first reads on; both work outside of Python's lock for the
+   most part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from netprobe.tracker import SMALL, Engine, Tracker
+from netprobe.wire.batches import Batch
+
+Give = Callable[[Sequence[int]], None]
+
+
+class Flow:
+    """The frames of one capture. `give` gets the numbers of settled rows, in order of their first packets; the rows are
+    theirs until it returns."""
+
+    def __init__(self, tracker: Tracker, engine: Engine, give: Give) -> None:
+        self._tracker = tracker
+        self._give = give
+        self._pool = ThreadPoolExecutor(1) if engine.compiled else None
+        self._away: list[int] = []
+        self._made: Future[None] | None = None
+        self._touched = engine.integers(0)
+        self._engine = engine
+
+    def feed(self, batch: Batch) -> None:
+        """Take a batch in."""
+        if len(self._touched) < batch.count:
+            self._touched = self._engine.integers(batch.count)
+        tracker, at = self._tracker, 0
+        while at < batch.count:
+            at = tracker.advance(
+                batch.buffer,
+                at,
+                batch.count,
+                batch.starts,
+                batch.ends,
+                batch.links,
+                batch.times,
+                batch.numbers,
+                batch.outgoings,
+                self._touched,
+            )
+            if at < batch.count:
+                self._make_room()
+
+    def finish(self) -> None:
+        """All that is left settles."""
+        self._fetch()
+        self._give(self._tracker.settled(everything=True))
+
+    def close(self) -> None:
+        """End the second thread."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _make_room(self) -> None:
+        """Rows are getting scarce: fetch what was given away, then look for more that has settled."""
+        tracker = self._tracker
+        size = len(tracker.table)
+        if tracker.free_talks == 0:
+            tracker.grow_talks()
+            return
+        if size < SMALL:
+            tracker.grow_rows()
+            return
+        if self._away:
+            self._fetch()
+        else:
+            self._send(tracker.settled())
+        if not self._away and tracker.free_rows <= size // 4:
+            tracker.grow_rows()
+        # With rows away the last free ones may be used up; else an eighth is kept for the time until they are back.
+        tracker.reserve(0 if self._away else len(tracker.table) // 8)
+
+    def _send(self, settled: list[int]) -> None:
+        self._away = settled
+        if self._pool is None:
+            self._give(settled)
+        else:
+            self._made = self._pool.submit(self._give, settled)
+
+    def _fetch(self) -> None:
+        """Wait for the verdicts of the rows that are away, and take the rows back."""
+        if self._made is not None:
+            self._made.result()
+            self._made = None
+        self._tracker.release(self._away)
+        self._away = []
