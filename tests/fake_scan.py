@@ -13,17 +13,24 @@ from collections.abc import Callable
 from types import ModuleType
 
 import netprobe
+from netprobe.analyze import NO_OUTLETS, Outlets
 from netprobe.errors import CannotMeasure
 from netprobe.model import Verdict
-from netprobe.options import ScanOptions
-from netprobe.report import Report
+from netprobe.options import AnalyzeOptions, ScanOptions
+from netprobe.report import Report, json
+from netprobe.report.summary import outline
 from tests.samples import a_hostile_verdict, a_report, a_verdict, an_up_verdict
 
-seen: list[ScanOptions] = []
+seen: list[ScanOptions | AnalyzeOptions] = []
 
 
-def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
-    """What netprobe.scan.run does, without a network."""
+def run(
+    options: ScanOptions | AnalyzeOptions,
+    on_verdict: Callable[[Verdict], None],
+    notice: Callable[[str], None],
+    outlets: Outlets = NO_OUTLETS,
+) -> Report:
+    """What netprobe.scan.run and netprobe.analyze.run do, without a network and without a file."""
     seen.append(options)
     words = os.environ.get("NETPROBE_FAKE", "up").split()
     if "refuse" in words:
@@ -34,7 +41,10 @@ def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Cal
     verdicts += [a_hostile_verdict()] * ("hostile" in words) + [a_verdict()] * 20_000 * ("many" in words)
     notice("as an ordinary user")
     for verdict in verdicts:
-        on_verdict(verdict)
+        if outlets.lines is not None:
+            outlets.lines(json.line(verdict).encode("ascii"))
+        elif outlets.outline is None or outlets.outline(outline(verdict)):
+            on_verdict(verdict)
     try:
         if "late" in words or "sleep" in words:
             print("ready", file=sys.stderr, flush=True)
@@ -50,6 +60,7 @@ def module() -> ModuleType:
     """A stand-in for netprobe.scan."""
     fake = ModuleType("netprobe.scan")
     fake.run = run  # type: ignore[attr-defined]
+    fake.Outlets = Outlets  # type: ignore[attr-defined]
     return fake
 
 

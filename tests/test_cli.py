@@ -37,7 +37,9 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> None:
 def scanned(*arguments: str) -> ScanOptions:
     """The options that a command line comes down to."""
     assert run(["scan", *arguments]) == 0
-    return fake_scan.seen[-1]
+    (*_, options) = fake_scan.seen
+    assert isinstance(options, ScanOptions)
+    return options
 
 
 def refused(capsys: Captured, *arguments: str) -> str:

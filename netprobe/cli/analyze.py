@@ -1,4 +1,4 @@
-"""netprobe analyze: the diagnosis of saved captures."""
+"""netprobe analyze: what was typed becomes AnalyzeOptions."""
 
 from __future__ import annotations
 
@@ -12,38 +12,115 @@ from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose
 
 def analyze(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Capture files, read as one stream each.", show_default=False)
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Captures: pcap or pcapng, plain or compressed (gzip, zstd, lz4, xz); - is standard input. "
+            "Several are analyzed one by one, see --together.",
+            show_default=False,
+        ),
+    ] = None,
     server: Annotated[
         list[str] | None,
         typer.Option(
-            "--server", metavar="ADDR", help="Only connections to this address (repeatable).", show_default=False
+            "--server",
+            metavar="ADDR",
+            help="Only attempts to this server: ADDR, ADDR:PORT or a block. With --client FILE: the server's capture.",
+            show_default=False,
         ),
     ] = None,
+    client_address: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--client-address", metavar="ADDR", help="Only attempts from this client, or block.", show_default=False
+        ),
+    ] = None,
+    port: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--port", metavar="PORTS", help="Only to these ports, as in 22,80-90.", show_default=False),
+    ] = None,
+    cause: Annotated[
+        list[str] | None,
+        typer.Option("--cause", metavar="CAUSE", help="Only these causes, as in dropped,up.", show_default=False),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="open, closed, filtered or unknown.", show_default=False),
+    ] = None,
+    display_filter: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="EXPR",
+            help="Only attempts of which at least one packet matches this Wireshark display filter (needs tshark).",
+            show_default=False,
+        ),
+    ] = None,
+    cross_check: Annotated[
+        bool, typer.Option("--cross-check", help="Compare the decoding of the decisive packets with tshark's.")
+    ] = False,
+    together: Annotated[
+        bool, typer.Option("--together", help="Read the files as one stream in time order, as rotated captures are.")
+    ] = False,
+    client: Annotated[
+        str | None,
+        typer.Option(
+            "--client",
+            metavar="FILE",
+            help="The client's capture, to compare with that of --server FILE: what left, what arrived?",
+            show_default=False,
+        ),
+    ] = None,
+    tunnels: Annotated[
+        bool, typer.Option("--tunnels", help="Look inside tunnels: GRE, IP in IP, VXLAN, ERSPAN ...")
+    ] = False,
+    vantage: Annotated[
+        str, typer.Option("--vantage", metavar="SIDE", help="Taken at the client, server, middle, or auto.")
+    ] = "auto",
+    everything: Annotated[
+        bool, typer.Option("-a", "--all", help="List every attempt, where there are many, not only the first failures.")
+    ] = False,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One CSV line per verdict as it settles.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     color: Color = "auto",
+    compiled: Annotated[
+        bool | None,
+        typer.Option("--compiled/--interpreted", help="How packets are read (default: what is faster).", hidden=True),
+    ] = None,
 ) -> None:
-    """Say why the TCP connections in a capture failed.
+    """Say why the TCP connections in a capture failed: every attempt, its cause, and the packets that prove it.
 
     \b
     Examples:
-      netprobe analyze scan.pcapng
-      netprobe analyze --server 192.0.2.1 --json capture.pcapng
+      netprobe analyze capture.pcap
+      netprobe analyze --server 192.0.2.1:22 -v capture.pcapng.gz
+      netprobe analyze --cause dropped,reset-on-path --all capture.pcap
+      netprobe analyze --filter 'tcp.analysis.retransmission' capture.pcap
+      netprobe analyze --csv capture.pcap > attempts.csv
+      netprobe analyze --together ring_*.pcapng
+      sudo tcpdump -i any -w - 'tcp or icmp or icmp6' | netprobe analyze --jsonl -
+      netprobe analyze --client on-the-client.pcap --server on-the-server.pcap
     """
     from netprobe import analyze as driver
+    from netprobe.cli import captures
     from netprobe.cli.presentation import Presentation
     from netprobe.options import AnalyzeOptions
 
-    shown = Presentation(as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color)
-    options = AnalyzeOptions(files=tuple(files), servers=_servers(server or []))
-    report = driver.run(options, shown.on_verdict, shown.notice, shown.on_lines)
+    shown = Presentation(
+        as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, quiet=quiet, verbose=verbose, color=color, many=True,
+        everything=everything,
+    )  # fmt: skip
+    pair, servers = captures.pair(client, server or (), files or ())
+    options = AnalyzeOptions(
+        files=tuple(Path(name) for name in captures.files(files or (), pair)),
+        selection=captures.selection(servers, client_address or (), port or (), cause or (), state or ()),
+        together=together, pair=pair, tunnels=tunnels, vantage=captures.vantage(vantage),
+        display_filter=captures.display_filter(display_filter), cross_check=cross_check, compiled=compiled,
+    )  # fmt: skip
+    with shown.reading() as progress:
+        outlets = driver.Outlets(lines=shown.on_lines, outline=shown.on_outline, read=progress.read)
+        report = driver.run(options, shown.on_verdict, shown.notice, outlets)
     raise typer.Exit(shown.finish(report))
-
-
-def _servers(texts: list[str]) -> tuple[str, ...]:
-    from netprobe.addresses import canonical
-
-    return tuple(canonical(text, "--server") for text in texts)
