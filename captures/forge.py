@@ -31,19 +31,20 @@ def forge() -> None:
             hit.add(rule)
             path = CAPTURES / f"forged_{name}.pcapng"
             _write(path, scene)
-            about = name.replace("_", " ")
+            about = name.replace("__", ": ").replace("_", " ")
             write_case(path.with_suffix(".toml"), about, f"forged: tests/situations.py, {name}")
             print(f"{rule} {path.name}")
 
 
 def _write(path: Path, scene: Scene) -> None:
-    """The scene as a scan would have saved it: its target first, its end last."""
+    """The scene as a scan would have saved it: its target first, its end last. A stranger's capture has neither."""
     writer = CaptureWriter(privilege.open_output(path), path.name, about="forged")
     first = replace(scene.target, number=1, time_ns=min((r.time_ns for r in scene.records), default=scene.until_ns))
     last = SettledFact(
         time_ns=scene.until_ns, target=scene.target.target, address=scene.target.address, port=scene.target.port
     )
-    for number, record in enumerate([first, *scene.records, last], 1):
+    records = scene.records if scene.passive else [first, *scene.records, last]
+    for number, record in enumerate(records, 1):
         writer.write(replace(record, number=number))
     writer.close()
 

@@ -58,8 +58,8 @@ def values(e: Evidence, origin: Origin) -> dict[str, object]:
     }
     _sides(found, e)
     if e.features.get("stuck") is not None:
-        found["stuck"] = e.features["stuck"]
-        found["other_side"] = "client" if e.features["stuck"] == "server" else "server"
+        found["stuck"] = e.features["stuck"].partition("-")[0]
+        found["other_side"] = "client" if found["stuck"] == "server" else "server"
     if e.resolved is not None:
         found["detail"] = e.resolved.detail or e.resolved.outcome
     if e.syns:

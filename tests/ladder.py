@@ -1,7 +1,8 @@
 """A plain text ladder of packets and facts, as tcpdump would show a conversation, played into the core.
 
 client 192.0.2.1                 who asks (default), and `server 203.0.113.5 22` who is asked
-link sll2                        one of packets.LINKS; `direction unknown` for a capture that doesn't say
+link sll2                        one of packets.LINKS
+direction unknown                a capture that doesn't say which way packets go; `direction server`: taken there
 target any kernel patient        what the scan expected, and how it looked; `passive`: no scan, a stranger's capture
 vantage server                   what --vantage tells of a stranger's capture
 0.000 > S tos 0x48 [mss,sack]    a segment of the client: flags, fields, options
@@ -21,7 +22,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from netprobe.attempts import Attempt, attempt
+from netprobe.attempts import Attempt, attempt, words
 from netprobe.attempts import Segment as Piece
 from netprobe.evidence import Evidence, collect, host_of
 from netprobe.model import (
@@ -92,15 +93,25 @@ class Scene:
     def evidence(self) -> Evidence:
         """All that is known of the target in the end."""
         if self.passive:
-            return self._one_attempt()
+            return self.one_attempt()
         return self.watch().evidence(self.target, self.until_ns)
 
-    def _one_attempt(self) -> Evidence:
-        """What a capture shows of the first attempt to the target's port."""
+    def one_attempt(self, pieces: Callable[[], int] = lambda: 1 << 30) -> Evidence:
+        """What a capture shows of the first attempt to the target's port; `pieces`: so many frames at a time."""
         frames = {record.number: record for record in self.records if isinstance(record, Frame)}
         tracker = Tracker()
-        tracker.receive(list(frames.values()))
-        row = next(r for r in tracker.rows if r[columns.KIND] == columns.K_TCP and r[columns.SPORT] == self.target.port)
+        left = list(frames.values())
+        while left:
+            size = pieces()
+            tracker.receive(left[:size])
+            left = left[size:]
+        server = (*words(self.target.address or ""), self.target.port)
+        row = next(
+            r
+            for r in tracker.rows
+            if r[columns.KIND] == columns.K_TCP
+            and (*r[columns.SERVER : columns.SERVER + 4], r[columns.SPORT]) == server
+        )
         recall_host(row, tracker.hosts)  # type: ignore[arg-type]
         decoded = [0] * columns.DECODED
 
@@ -133,7 +144,7 @@ class Ladder:
     server: str = "203.0.113.5"
     port: int = 22
     link: str = "sll2"
-    outgoing_known: bool = True
+    outgoing: bool | None = True  # whether the client's packets go out
     expect: str = "ssh"
     mode: Mode = Mode.RAW
     patient: bool = False
@@ -183,7 +194,7 @@ class Ladder:
                 LINKS[link]
                 self.link = link
             case ["direction", word]:
-                self.outgoing_known = {"known": True, "unknown": False}[word]
+                self.outgoing = {"known": True, "unknown": None, "server": False}[word]
             case ["target", *words]:
                 self.expect = "any" if "any" in words else "ssh"
                 self.mode = Mode.CONNECT if "kernel" in words else Mode.RAW
@@ -226,7 +237,7 @@ class Ladder:
             raise ValueError(f"{what} is no packet")
         whole = framed(self.link, packet, ether_type)
         kept = whole[: int(f["snap"])] if "snap" in f else whole
-        outgoing = out if self.outgoing_known else None
+        outgoing = None if self.outgoing is None else out is self.outgoing
         self._add(Frame(0, time_ns, LINKS[self.link], kept, len(whole), outgoing, "eth0"))
 
     def _flow(self, f: dict[str, str]) -> tuple[Flow, int, int]:

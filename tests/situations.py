@@ -898,4 +898,368 @@ SITUATIONS: dict[str, str] = {
         expect NP171 host-silent possible filtered
     """,
     "silence_not_watched_long_enough": "0.0 > S [mss]\n1.0 > S [mss]\nuntil 3\nexpect NP199 inconclusive unknown",
+    # ------------------------------------------------------------- captures of strangers: no probe, one attempt
+    "capture_of_the_clients_packets_only": """
+        target passive
+        direction unknown
+        0.00 > S ttl 62 [mss]
+        0.02 > A ttl 62
+        0.03 > PA ttl 62 "SSH-2.0-x\\r\\n"
+        9.00 > who-has 192.0.2.5
+        expect NP191 inconclusive possible unknown
+    """,
+    "capture_of_the_servers_packets_only": """
+        target passive
+        direction unknown
+        0.00 < SA ttl 60
+        0.02 < PA ttl 60 "SSH-2.0-x\\r\\n"
+        9.00 > who-has 192.0.2.5
+        expect NP192 inconclusive possible unknown
+    """,
+    "server_goes_on_after_a_reset_in_its_name": f"""
+        target passive
+        {OPEN}{BANNER}
+        0.05 < R ttl 241
+        0.06 < PA ttl 60 "\\x00\\x00\\x01\\x00\\x0a\\x00kex"
+        9.00 > who-has 192.0.2.5
+        expect NP326 reset-after-banner certain open path
+    """,
+    "web_server_goes_on_after_a_reset_in_its_name": """
+        server 203.0.113.5 80
+        target any passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        0.03 > A
+        0.04 > PA "GET / HTTP/1.0\\r\\n\\r\\n"
+        0.05 < R ttl 241 id 7
+        0.06 < R ttl 241 seq +1460 id 8
+        0.07 < PA ttl 60 "HTTP/1.0 200 OK\\r\\n"
+        9.00 > who-has 192.0.2.5
+        expect NP327 reset-on-path certain open path
+    """,
+    "client_goes_on_after_a_reset_in_its_name": """
+        server 203.0.113.5 80
+        target any passive
+        direction unknown
+        0.00 > S ttl 62 [mss]
+        0.00 < SA
+        0.03 > A ttl 62
+        0.04 > PA ttl 62 "GET / HTTP/1.0\\r\\n\\r\\n"
+        0.05 > R ttl 241
+        0.06 < PA "HTTP/1.0 200 OK\\r\\n"
+        0.07 > PA ttl 62 "more"
+        9.00 > who-has 192.0.2.5
+        expect NP328 reset-on-path certain open
+    """,
+    "reset_with_a_ttl_of_its_own_in_a_conversation": """
+        server 203.0.113.5 80
+        target any passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        0.03 > A
+        0.04 > PA "GET / HTTP/1.0\\r\\n\\r\\n"
+        0.05 < PA ttl 60 "HTTP/1.0 200 OK\\r\\n"
+        0.90 < R ttl 57
+        9.00 > who-has 192.0.2.5
+        expect NP329 reset-on-path likely open
+    """,
+    "reset_with_a_ttl_of_its_own_in_a_key_exchange": f"""
+        target passive
+        {OPEN}{BANNER}{OURS}{KEXINIT}
+        0.90 < R ttl 57
+        9.00 > who-has 192.0.2.5
+        expect NP338 reset-on-path likely open
+    """,
+    "reset_in_the_clients_name_with_a_ttl_of_its_own": """
+        server 203.0.113.5 80
+        target any passive
+        direction unknown
+        0.00 > S ttl 62 [mss]
+        0.00 < SA
+        0.03 > A ttl 62
+        0.04 > PA ttl 62 "GET / HTTP/1.0\\r\\n\\r\\n"
+        0.05 < PA "HTTP/1.0 200 OK\\r\\n"
+        0.06 > R ttl 241
+        9.00 > who-has 192.0.2.5
+        expect NP339 reset-on-path likely open
+    """,
+    "two_resets_with_two_ttls_answer_one_syn": """
+        target passive
+        0.00 > S [mss]
+        0.01 < RA ttl 241
+        0.02 < RA ttl 57
+        9.00 > who-has 192.0.2.5
+        expect NP139 reset-on-path likely closed
+    """,
+    "container_behind_the_server_resets": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        0.01 < RA ttl 63
+        1.00 > S port 40001 to 80 ttl 60 [mss]
+        1.01 < SA port 40001 to 80 ttl 64
+        9.00 > who-has 192.0.2.5
+        expect NP140 forward-without-backend likely closed target
+    """,
+    "servers_own_capture__stack_resets": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 tos 0x48 [mss]
+        0.01 < RA tos 0x48 win 0
+        9.00 > who-has 192.0.2.5
+        expect NP141 no-listener likely closed target
+    """,
+    "servers_own_capture__filter_resets_and_a_closed_port_copies_the_dscp": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 tos 0x48 [mss]
+        0.01 < RA win 0
+        0.10 > S port 40001 to 23 ttl 60 tos 0x48 [mss]
+        0.11 < RA port 40001 to 23 tos 0x48 win 0
+        9.00 > who-has 192.0.2.5
+        expect NP142 reset-by-host-firewall likely closed target
+    """,
+    "servers_own_capture__others_are_let_in": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        0.01 < RA win 0
+        0.10 > S port 40001 ttl 60 [mss]
+        0.11 < SA port 40001
+        0.12 > A port 40001 ttl 60
+        9.00 > who-has 192.0.2.5
+        expect NP143 reset-by-host-firewall likely closed target
+    """,
+    "servers_own_capture__reset": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        0.01 < RA win 0
+        9.00 > who-has 192.0.2.5
+        expect NP144 no-listener possible closed target
+    """,
+    "client_drops_the_syn_ack_itself": """
+        target passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        1.00 > S [mss]
+        1.02 < SA ttl 60
+        3.00 > S [mss]
+        3.02 < SA ttl 60
+        9.00 > who-has 192.0.2.5
+        expect NP036 local-firewall likely open local
+    """,
+    "servers_own_capture__syn_ack_is_lost": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        0.01 < SA
+        1.00 > S ttl 60 [mss]
+        1.01 < SA
+        3.00 > S ttl 60 [mss]
+        3.01 < SA
+        9.00 > who-has 192.0.2.5
+        expect NP371 reply-filtered likely filtered
+    """,
+    "capture_on_the_way__syn_ack_is_lost": """
+        target passive
+        direction unknown
+        0.00 > S ttl 62 [mss]
+        0.01 < SA ttl 61
+        1.00 > S ttl 62 [mss]
+        1.01 < SA ttl 61
+        3.00 > S ttl 62 [mss]
+        3.01 < SA ttl 61
+        9.00 > who-has 192.0.2.5
+        expect NP372 reply-filtered likely filtered
+    """,
+    "servers_own_capture__ack_is_lost": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        0.01 < SA
+        1.01 < SA
+        3.01 < SA
+        9.00 > who-has 192.0.2.5
+        expect NP373 handshake-blocked likely filtered
+    """,
+    "port_scanner_finds_a_port_open": """
+        server 203.0.113.5 80
+        target any passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        0.02 > R
+        9.00 > who-has 192.0.2.5
+        expect NP374 up likely open
+    """,
+    "large_segment_of_the_server_never_arrives": f"""
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss,sack]
+        0.00 < SA [mss,sack]
+        0.03 > A ttl 60
+        0.04 < PA "SSH-2.0-OpenSSH_9.2p1\\r\\n"
+        0.05 > PA ttl 60 "SSH-2.0-x\\r\\n"
+        0.06 < A "{"k" * 1400}"
+        0.06 < PA "{"s" * 100}"
+        0.09 > A ttl 60 ack -1500 [sacked]
+        0.30 < A seq -1500 "{"k" * 1400}"
+        0.70 < A seq -1500 "{"k" * 1400}"
+        1.50 < A seq -1500 "{"k" * 1400}"
+        3.10 < A seq -1500 "{"k" * 1400}"
+        9.00 > who-has 192.0.2.5
+        expect NP318 path-mtu-black-hole likely open
+    """,
+    "large_segment_of_the_server_is_never_acknowledged": f"""
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss,sack]
+        0.00 < SA [mss,sack]
+        0.03 > A ttl 60
+        0.04 < PA "SSH-2.0-OpenSSH_9.2p1\\r\\n"
+        0.05 > PA ttl 60 "SSH-2.0-x\\r\\n"
+        0.06 < PA "{"k" * 1100}"
+        0.30 < PA seq -1100 "{"k" * 1100}"
+        0.70 < PA seq -1100 "{"k" * 1100}"
+        1.50 < PA seq -1100 "{"k" * 1100}"
+        2.50 > FA ttl 60 ack -1100
+        9.00 > who-has 192.0.2.5
+        expect NP317 path-mtu-black-hole likely open
+    """,
+    "client_only_looks_whether_the_port_is_open": """
+        server 203.0.113.5 80
+        target any passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        0.02 > A
+        0.03 > FA
+        0.05 < FA ttl 60
+        0.05 > A
+        9.00 > who-has 192.0.2.5
+        expect NP375 up certain open
+    """,
+    "client_closes_before_the_server_said_a_word": """
+        target passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        0.02 > A
+        2.03 > FA
+        2.05 < FA ttl 60
+        2.05 > A
+        9.00 > who-has 192.0.2.5
+        expect NP376 inconclusive possible open
+    """,
+    "what_the_client_says_is_never_acknowledged": """
+        server 203.0.113.5 80
+        target any passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        0.02 > A
+        0.03 > PA "GET / HTTP/1.0\\r\\n\\r\\n"
+        0.30 > PA seq -18 "GET / HTTP/1.0\\r\\n\\r\\n"
+        0.90 > PA seq -18 "GET / HTTP/1.0\\r\\n\\r\\n"
+        9.00 > who-has 192.0.2.5
+        expect NP377 handshake-blocked likely open
+    """,
+    "web_server_takes_the_request_and_says_nothing": """
+        server 203.0.113.5 80
+        target any passive
+        0.00 > S [mss]
+        0.02 < SA ttl 60
+        0.02 > A
+        0.03 > PA "GET / HTTP/1.0\\r\\n\\r\\n"
+        0.05 < A ttl 60
+        9.00 > who-has 192.0.2.5
+        expect NP378 no-banner likely open
+    """,
+    "identification_of_the_client_never_arrives": f"""
+        target passive
+        {STALLED}
+        0.30 > PA seq -18 "SSH-2.0-netprobe\\r\\n"
+        9.00 > who-has 192.0.2.5
+        expect NP379 reset-after-banner likely open
+    """,
+    "key_exchange_does_not_come": f"""
+        target passive
+        {STALLED}{HEARD}
+        9.00 > who-has 192.0.2.5
+        expect NP380 path-mtu-black-hole possible open
+    """,
+    "reset_without_the_dscp_of_a_stranger": """
+        target passive
+        0.00 > S tos 0x48 [mss]
+        0.02 < RA ttl 60 win 0
+        9.00 > who-has 192.0.2.5
+        expect NP145 reset-by-host-firewall possible closed
+    """,
+    "servers_own_capture__silence_for_one_client": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        1.00 > S ttl 60 [mss]
+        3.00 > S ttl 60 [mss]
+        4.00 > S port 40001 ttl 60 [mss]
+        4.01 < SA port 40001
+        4.03 > A port 40001 ttl 60
+        9.00 > who-has 192.0.2.5
+        expect NP180 dropped possible filtered target
+    """,
+    "servers_own_capture__silence_on_one_port": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        1.00 > S ttl 60 [mss]
+        3.00 > S ttl 60 [mss]
+        4.00 > S port 40001 to 80 ttl 60 [mss]
+        4.01 < RA port 40001 to 80
+        9.00 > who-has 192.0.2.5
+        expect NP181 dropped possible filtered target
+    """,
+    "servers_own_capture__silence": """
+        target passive
+        direction server
+        0.00 > S ttl 60 [mss]
+        1.00 > S ttl 60 [mss]
+        3.00 > S ttl 60 [mss]
+        9.00 > who-has 192.0.2.5
+        expect NP182 dropped possible filtered target
+    """,
+    "capture_on_the_way__silence_on_one_port": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        1.00 > S ttl 60 [mss]
+        3.00 > S ttl 60 [mss]
+        4.00 > S port 40001 to 80 ttl 60 [mss]
+        4.01 < RA port 40001 to 80 ttl 62
+        9.00 > who-has 192.0.2.5
+        expect NP183 dropped likely filtered path
+    """,
+    "capture_on_the_way__silence": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss]
+        1.00 > S ttl 60 [mss]
+        3.00 > S ttl 60 [mss]
+        9.00 > who-has 192.0.2.5
+        expect NP184 host-silent possible filtered path
+    """,
+    "clients_capture__silence_on_one_port": """
+        target passive
+        0.00 > S [mss]
+        1.00 > S [mss]
+        3.00 > S [mss]
+        4.00 > S port 40001 to 80 [mss]
+        4.01 < SA port 40001 to 80 ttl 62
+        9.00 > who-has 192.0.2.5
+        expect NP185 dropped likely filtered
+    """,
+    "clients_capture__silence": """
+        target passive
+        0.00 > S [mss]
+        1.00 > S [mss]
+        3.00 > S [mss]
+        9.00 > who-has 192.0.2.5
+        expect NP186 host-silent possible filtered
+    """,
 }

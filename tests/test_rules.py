@@ -206,6 +206,20 @@ RICH = {
         0.02 < SA
         0.03 > A
     """,
+    "large segments stay away": """
+        target passive
+        direction unknown
+        0.00 > S ttl 60 [mss,sack]
+        0.00 < SA [mss,sack]
+        0.03 > A ttl 60
+        0.06 < A "kkkkkkkk"
+        0.06 < PA "s"
+        0.09 > A ttl 60 ack -9 [sacked]
+        0.30 < A seq -9 "kkkkkkkk"
+        0.70 < A seq -9 "kkkkkkkk"
+        1.50 < A seq -9 "kkkkkkkk"
+        9.00 > who-has 192.0.2.5
+    """,
     "unresolved": "0.0 fact resolved 203.0.113.5 not-found",
     "no neighbour": "0.0 fact route ok via 192.0.2.254\n0.1 fact neighbour 192.0.2.254 failed",
 }

@@ -33,7 +33,7 @@ from netprobe.attempts import UNSEEN, Attempt, Form
 from netprobe.evidence.answer import judge_answer
 from netprobe.evidence.host import Host, host_of
 from netprobe.evidence.local import judge_own_syn, take_facts
-from netprobe.evidence.passive import judge_passive
+from netprobe.evidence.passive import judge_passive, judge_vantage
 from netprobe.evidence.record import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, Payload, hops_away
 from netprobe.evidence.reset import judge_controls, judge_reset
 from netprobe.evidence.service import hear_conversations
@@ -84,6 +84,8 @@ def collect(
     _sort(e)
     _round_trip(e)
     take_survey(e)
+    if host is not None:
+        judge_vantage(e)
     judge_answer(e)
     judge_own_syn(e)
     judge_reset(e)

@@ -6,6 +6,7 @@ from netprobe.attempts import UNSEEN, Attempt, Form
 from netprobe.evidence.record import SECOND, SPACED_NS, Evidence, probes_of, said, said_icmp
 from netprobe.icmp import IcmpKind
 from netprobe.model import Endpoint
+from netprobe.tracker.columns import B_ASKED_TWICE as ASKED_TWICE
 from netprobe.tracker.columns import B_ONWARD as ONWARD
 from netprobe.tracker.sides import LONG_NS
 
@@ -143,7 +144,12 @@ def _silent_answer(e: Evidence, results: list[tuple[Attempt, str]]) -> None:
 def _enough(e: Evidence, tries: int) -> bool:
     """Whether so many unanswered SYNs are silence. In a capture the client decided how often to try."""
     if e.host is not None:
-        return tries >= 2 or e.now_ns - e.syns[0].first.last_ns >= LONG_NS
+        # What has reached the server's own link is lost no more.
+        return (
+            bool(e.syns[0].looks >> ASKED_TWICE & 1)
+            or e.features.get("vantage") == "server"
+            or e.now_ns - e.syns[0].first.last_ns >= LONG_NS
+        )
     return tries >= 3 or e.features["mode"] == "kernel"
 
 

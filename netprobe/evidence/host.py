@@ -26,7 +26,8 @@ class Host:
     control: str | None = None
     here: bool = False
     all_open: bool = False
-    full: bool = False
+    full: bool = False  # a SYN-ACK or echo reply had the TTL it started with
+    full_reset: bool = False  # a reset had; a box on the path may have written that
 
     @property
     def answers(self) -> bool:
@@ -50,5 +51,6 @@ def host_of(row: Sequence[int]) -> Host:
         control={1: "syn-ack", 2: "reset"}.get(int(h[c.A_CONTROL])),
         here=bool(h[c.A_HERE]),
         all_open=bool(h[c.A_ALL_OPEN]),
-        full=bool(h[c.A_FULL]),
+        full=bool(h[c.A_FULL] & 1),
+        full_reset=bool(h[c.A_FULL] & 2),
     )

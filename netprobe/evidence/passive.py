@@ -9,12 +9,14 @@ House rules of this file:
 
 from __future__ import annotations
 
-from netprobe.attempts import Attempt, Form
+from netprobe.attempts import Attempt
+from netprobe.evidence.answer import SILENCE_NS
 from netprobe.evidence.record import SECOND, Evidence, said
 from netprobe.evidence.reset import place_reset
 from netprobe.evidence.vantage import vantage_of
 from netprobe.icmp import IcmpKind
 from netprobe.tracker import columns as c
+from netprobe.tracker.sides import QUIET_NS
 
 # The client's SYNs as gaps: Linux doubles (tcp_syn_retries) or, since 6.5, sends four more a second apart
 # (tcp_syn_linear_timeouts); Windows sends two more after 3 and 6 s, after a reset two more half a second apart.
@@ -26,22 +28,30 @@ RHYTHMS = {
     (c.W_THREE, c.W_SIX): "windows",
     (c.W_HALF, c.W_HALF): "windows",
 }
-STUCK_NS = 2_500_000_000
+STUCK = {
+    c.B_S_STUCK: "server",
+    c.B_C_STUCK: "client",
+    c.B_S_UNHEARD: "server-unheard",
+    c.B_C_UNHEARD: "client-unheard",
+}
+
+
+def judge_vantage(e: Evidence) -> None:
+    """From which side the capture was taken, and whether it has both directions."""
+    assert e.host is not None
+    for a in e.attempts[:1]:
+        if e.vantage is None:
+            e.features["vantage"], e.vantage_because = vantage_of(a, e.host)
+        else:
+            e.features["vantage"], e.vantage_because = e.vantage, "as told by --vantage"
+        _whole(e, a)
 
 
 def judge_passive(e: Evidence) -> None:
     """Everything that only a capture shows, or that takes the place of a scan's controls."""
-    assert e.host is not None
-    a = next((one for one in e.attempts if one.form in (Form.SYN, Form.BARE_SYN)), None) or (
-        e.attempts[0] if e.attempts else None
-    )
-    if a is None:
+    if not e.attempts:
         return
-    if e.vantage is None:
-        e.features["vantage"], e.vantage_because = vantage_of(a, e.host)
-    else:
-        e.features["vantage"], e.vantage_because = e.vantage, "as told by --vantage"
-    _whole(e, a)
+    a = e.attempts[0]
     _compare_with_host(e)
     if not a.midstream:
         _replied(e, a)
@@ -93,12 +103,12 @@ def _replied(e: Evidence, a: Attempt) -> None:
     if a.client_rst is not None:
         e.features["replied"] = "broken-off"
         e.cite("replied", a.client_rst.frame, a.client_rst.time_ns, "the client's reset")
+    elif e.now_ns - a.first.time_ns < SILENCE_NS or e.now_ns - a.synack.last_ns < SECOND:
+        e.waits_until(max(a.first.time_ns + SILENCE_NS, a.synack.last_ns + SECOND))
     elif a.looks >> c.B_ASKED_AGAIN & 1:
         e.features["replied"] = "unheard"
-    elif a.synack.count >= 2 and e.now_ns - a.synack.last_ns >= SECOND:
+    elif a.looks >> c.B_TOLD_TWICE & 1:
         e.features["replied"] = "unacknowledged"
-    else:
-        e.waits_until(a.synack.last_ns + SECOND)
 
 
 def _rhythm(e: Evidence, a: Attempt) -> None:
@@ -146,15 +156,15 @@ def _stuck(e: Evidence, a: Attempt) -> None:
     """Loss that depends on size."""
     if a.icmp is not None and a.icmp.meaning.kind is IcmpKind.TOO_BIG:
         e.features["too_big"] = "yes"
-    word = None
-    if a.looks >> c.B_S_STUCK & 1:
-        word = "server"
-    elif a.looks >> c.B_C_STUCK & 1:
-        word = "client"
-    elif a.looks >> c.B_S_MISSING & 1 and a.server_data and e.now_ns - a.server_data.last_ns >= STUCK_NS:
-        word = "server"
+    word = next((word for bit, word in STUCK.items() if a.looks >> bit & 1), None)
+    if word is None and a.looks >> c.B_S_MISSING & 1 and a.server_data is not None:
+        if e.now_ns - a.server_data.last_ns >= QUIET_NS:
+            word = "server"
+        else:
+            e.waits_until(a.server_data.last_ns + QUIET_NS)
     if word is not None:
         e.features["stuck"] = word
-        packet = a.server_data if word == "server" else a.client_data
+        side = word.partition("-")[0]
+        packet = a.server_data if side == "server" else a.client_data
         if packet is not None:
-            e.cite("stuck", packet.frame, packet.time_ns, f"the {word}'s first payload; its stream stalls later")
+            e.cite("stuck", packet.frame, packet.time_ns, f"the {side}'s first payload; its stream stalls later")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netprobe import greeting, ssh
 from netprobe.attempts import UNSEEN, Attempt
 from netprobe.evidence.record import IMPOSSIBLE, SECOND, Conversation, Evidence, Payload, said
+from netprobe.tracker.columns import B_LEFT_2, B_LEFT_12
 
 # Servers that look a name up before they speak take 5 s a try (resolv.conf(5), timeout).
 KEX_PATIENCE_NS = 2_500_000_000
@@ -99,9 +100,10 @@ def _service(e: Evidence, c: Conversation) -> None:
 
 def _ending(e: Evidence, a: Attempt) -> None:
     end = a.rst or a.server_fin
-    gone = a.client_fin or a.client_rst
-    if e.host is not None and gone is not None and (end is None or gone.frame < end.frame):
+    if _left(e, a):
         e.features["closed_by"] = "client"
+        e.features["ended"] = "open"  # what the server did afterwards is no decision of its own
+        return
     assert a.client_ack is not None
     assert a.synack is not None
     if end is None:
@@ -115,6 +117,19 @@ def _ending(e: Evidence, a: Attempt) -> None:
     if a.rst is not None and a.rst.window != UNSEEN:
         e.features["reset_window"] = "open" if a.rst.window else "zero"
         e.features["reset_ttl"] = "same" if a.rst.ttl == a.synack.ttl else "different"
+
+
+def _left(e: Evidence, a: Attempt) -> bool:
+    """Whether the client of a captured connection closed first."""
+    end, gone = a.rst or a.server_fin, a.client_fin or a.client_rst
+    return e.host is not None and gone is not None and (end is None or gone.frame < end.frame)
+
+
+def _waited(e: Evidence, a: Attempt, until_ns: int) -> bool:
+    """Whether the server had its time to speak: a client that closes gives it no more."""
+    if not _left(e, a):
+        return e.now_ns >= until_ns
+    return bool(a.looks >> (B_LEFT_2 if e.features["expect"] == "any" else B_LEFT_12) & 1)
 
 
 def _spoke(e: Evidence, c: Conversation) -> None:
@@ -149,7 +164,7 @@ def _spoke(e: Evidence, c: Conversation) -> None:
             until = (
                 c.last_ns if c.stream else c.attempt.client_ack.time_ns if c.attempt.client_ack else c.last_ns
             ) + wait
-            if e.now_ns < until and not (e.features["expect"] == "any" and c.stream):
+            if not _waited(e, c.attempt, until) and not (e.features["expect"] == "any" and c.stream):
                 word = "pending"
                 e.waits_until(until)
     e.features["spoke"] = word

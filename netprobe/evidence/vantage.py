@@ -19,14 +19,15 @@ def vantage_of(a: Attempt, host: Host) -> tuple[str, str]:
     """
     sent = a.first.ttl if a.first.frame else 0
     got = _ttl_from_server(a)
-    here, there = full(sent), full(got) or (not got and host.full)
+    here = full(sent)
+    there = full(got) or host.full or (not got and not here and host.full_reset)
     if sent and here and there:
         return _same_link(a)
     if sent and here:
         return _by_the_client(a, sent, got)
     if there:
-        ttl = f"have TTL {got}" if got else "have a full TTL"
-        return "server", f"the answers {ttl} as they were sent" + (f", the SYN came with TTL {sent}" if sent else "")
+        ttl = f"TTL {got}" if full(got) else "a full TTL"
+        return "server", f"answers have {ttl} as they were sent" + (f", the SYN came with TTL {sent}" if sent else "")
     if sent and got:
         return "middle", f"neither the SYN (TTL {sent}) nor the answer (TTL {got}) was sent on this link"
     if not sent:

@@ -189,6 +189,8 @@ FEATURES: dict[str, dict[str, str]] = {
     "stuck": {
         "server": "a large segment of the server never arrives, while a later, smaller one does (SACK)",
         "client": "a large segment of the client never arrives, while a later, smaller one does (SACK)",
+        "server-unheard": "a large segment of the server goes again and again; the client is there, and never hears it",
+        "client-unheard": "a large segment of the client goes again and again; the server is there, and never hears it",
     },
     "too_big": {"yes": "an ICMP error says that a packet was too big"},
     "closed_by": {"client": "the client closed first"},

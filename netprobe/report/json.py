@@ -96,6 +96,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
             for hop in verdict.path
         ],
     }
+    if verdict.vantage is not None:
+        found["vantage"] = verdict.vantage
     if verdict.notes:
         found["notes"] = list(verdict.notes)
     return found

@@ -26,6 +26,21 @@ OWN_FILTER = Rival(
     "a filter of the host may write a reset just like its stack",
     "on the server: `ss -ltn` and its firewall's rules",
 )
+CONTENT = Rival(
+    "reset-after-banner",
+    "a filter may swallow this one segment for what it says",
+    "`ping -M do -s 1400 {address}`, then smaller: from which size on does it pass?",
+)
+CLAMP = (
+    "clamp the MSS on the tunnel router: `nft add rule ... tcp flags syn tcp option maxseg size set rt mtu`",
+    "or lower the MTU at one end (`ip link set dev ... mtu 1280`), or `sysctl net.ipv4.tcp_mtu_probing=1` on the {stuck}",
+    "let ICMP 3/4 and ICMPv6 2/0 pass (RFC 4890)",
+)
+ON_A_BOX = Rival(
+    "reset-on-path",
+    "the capture may come from a box that resets in the server's name",
+    "is {address} an address of the machine that captured (`ip addr`)?",
+)
 NOBODY = Rival(
     "no-listener",
     "the stack of this system may answer just so",
@@ -212,7 +227,7 @@ RULES = (
             "the SYN reached {address}, which reset it: nobody on the path did",
             "the reset copies the DSCP of the SYN ({syn_tos}), as a host's own stack does: nothing listens",
         ),
-        (OWN_FILTER,),
+        (OWN_FILTER, ON_A_BOX),
         DAEMON,
         "T1; RFC 9293 3.10.7.1",
         Place.TARGET,
@@ -228,7 +243,7 @@ RULES = (
             "the SYN reached {address}, which reset it: nobody on the path did",
             "the reset has DSCP 0 though the SYN had {syn_tos}; a closed port of the same host copies it: a filter of the host wrote it",
         ),
-        (NOBODY,),
+        (NOBODY, ON_A_BOX),
         FILTER,
         "T2; nf_reject_ipv4.c",
         Place.TARGET,
@@ -259,7 +274,7 @@ RULES = (
             "the SYN reached {address}, which reset it: nobody on the path did",
             "whether its stack or a filter of its own wrote the reset can't be told from this SYN",
         ),
-        (OWN_FILTER,),
+        (OWN_FILTER, ON_A_BOX),
         DAEMON + FILTER,
         "T1, T2",
         Place.TARGET,
@@ -387,24 +402,29 @@ RULES = (
             "a segment of the {stuck}'s, larger than any before it, never arrives; a later, smaller one does (the {other_side} says so by SACK)",
             'no ICMP "too big" was captured: a path MTU black hole',
         ),
-        (
-            Rival(
-                "reset-after-banner",
-                "a filter may swallow this one segment for what it says",
-                "`ping -M do -s 1400 {address}`, then smaller: from which size on does it pass?",
-            ),
-        ),
-        (
-            "clamp the MSS on the tunnel router: `nft add rule ... tcp flags syn tcp option maxseg size set rt mtu`",
-            "or lower the MTU at one end (`ip link set dev ... mtu 1280`), or `sysctl net.ipv4.tcp_mtu_probing=1` on the {stuck}",
-            "let ICMP 3/4 and ICMPv6 2/0 pass (RFC 4890)",
-        ),
+        (CONTENT,),
+        CLAMP,
         "P9; RFC 2923 2.1, RFC 2018",
+    ),
+    _row(
+        "NP317",
+        "answer=syn-ack stuck=server-unheard|client-unheard too_big=-",
+        State.OPEN,
+        "syn-ack",
+        "path-mtu-black-hole",
+        Certainty.LIKELY,
+        (
+            "a segment of the {stuck}'s, larger than any before it, was sent again and again; the {other_side} was still there and never acknowledged it",
+            'no ICMP "too big" was captured: most likely a path MTU black hole',
+        ),
+        (CONTENT,),
+        CLAMP,
+        "P9; RFC 2923 2.1",
     ),
     # ----------------------------------------------------------------- the client had its reasons
     _row(
         "NP375",
-        "answer=syn-ack closed_by=client spoke=nothing expect=any",
+        "answer=syn-ack closed_by=client spoke=nothing|pending expect=any our_words=-",
         State.OPEN,
         "syn-ack",
         "up",
@@ -415,14 +435,12 @@ RULES = (
     ),
     _row(
         "NP376",
-        "answer=syn-ack closed_by=client spoke=nothing our_words=!lost",
+        "answer=syn-ack closed_by=client spoke=pending our_words=!lost",
         State.OPEN,
         "syn-ack",
         "inconclusive",
         Certainty.POSSIBLE,
-        (
-            "the connection opened, and the client closed it itself before the server said a word: how long it had, the times tell",
-        ),
+        ("the connection opened, and the client closed it itself, before the server could be expected to say a word",),
         remedy=("a client that waits: `netprobe scan {address} -p {port}`",),
         place=Place.UNKNOWN,
     ),

@@ -97,7 +97,7 @@ def note_host(hosts: MutableSequence[int], d: Row, kind: int, sent_tos: int) -> 
         for i in range(4):
             hosts[h + H_ADDRESS + i] = d[D_SRC + i]
     if full(d[D_TTL]):
-        hosts[h + H_FULL] = 1
+        hosts[h + H_FULL] |= 2 if kind == N_RESET else 1
     if kind == N_PING:
         hosts[h + H_PING] = d[D_TTL]
         return
@@ -176,6 +176,6 @@ def recall_host(r: Row, hosts: MutableSequence[int]) -> None:
 def host_word(r: Row) -> int:
     """All that `recall_host` copied, in one word."""
     at = HOST
-    found = r[at + A_KNOWN] | r[at + A_HERE] << 1 | r[at + A_ALL_OPEN] << 2 | r[at + A_FULL] << 3
-    found |= r[at + A_CONTROL] << 4 | r[at + A_RESET_TOS] << 6
+    found = r[at + A_KNOWN] | r[at + A_HERE] << 1 | r[at + A_FULL] << 2
+    found |= r[at + A_CONTROL] << 4 | r[at + A_RESET_TOS] << 6 | r[at + A_ALL_OPEN] << 40
     return found | r[at + A_PING] << 8 | r[at + A_OPEN] << 16 | r[at + A_OPEN2] << 24 | r[at + A_RESET] << 32

@@ -313,26 +313,26 @@ def receive_tcp(
                 fresh = False
             if fresh or not client:
                 row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
-                start_syn(table[row], d)
+                start_syn(table[row], d, time)
                 return row
         if client:
             if syn and d[D_SEQ] == r[FIRST + SEQ]:
                 keep_rhythm(r, time)
             from_client(r, d, number, time)
-            follow(r, d, C_SIDE, S_SIDE)
+            follow(r, d, C_SIDE, S_SIDE, time)
         else:
             unsolicited = r[ODD + COUNT]
             from_server(r, d, number, time, counters)
             if r[ODD + COUNT] == unsolicited:
-                follow(r, d, S_SIDE, C_SIDE)
+                follow(r, d, S_SIDE, C_SIDE, time)
                 note_answer(r, d, hosts)
         return known
     if syn or outgoing == 1:  # an attempt, or a probe of ours that is no SYN
         row = open_row(d, D_SRC, D_DST, K_TCP, number, time, outgoing, table, slots, slot, free_rows, counters)
         if syn:
-            start_syn(table[row], d)
+            start_syn(table[row], d, time)
         else:
-            follow(table[row], d, C_SIDE, S_SIDE)
+            follow(table[row], d, C_SIDE, S_SIDE, time)
         return row
     if outgoing == 0:
         counters[N_UNSOLICITED] += 1
@@ -353,11 +353,11 @@ def tries_again(r: Row, d: Row, time: int) -> bool:
     return bool(alike and r[FIRST + TOS] == d[D_TOS])
 
 
-def start_syn(r: Row, d: Row) -> None:
+def start_syn(r: Row, d: Row, time: int) -> None:
     """The first SYN of an attempt."""
     r[C_NEXT] = (d[D_SEQ] + 1 + d[D_PAYLOAD]) & 0xFFFFFFFF
     r[C_BYTES] = d[D_PAYLOAD]
-    follow(r, d, C_SIDE, S_SIDE)
+    follow(r, d, C_SIDE, S_SIDE, time)
 
 
 def note_answer(r: Row, d: Row, hosts: MutableSequence[int]) -> None:
@@ -402,12 +402,12 @@ def midstream(
         else:
             stream_from_server(r, d, number, time, counters)
         if r[ODD + COUNT] == 0:
-            follow(r, d, S_SIDE, C_SIDE)
+            follow(r, d, S_SIDE, C_SIDE, time)
             note_answer(r, d, hosts)
     else:
         r[C_NEXT] = d[D_SEQ]
         from_client(r, d, number, time)
-        follow(r, d, C_SIDE, S_SIDE)
+        follow(r, d, C_SIDE, S_SIDE, time)
     return row
 
 

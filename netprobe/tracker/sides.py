@@ -17,18 +17,25 @@ from netprobe.tracker.columns import (
     B_ACK_SLOW,
     B_ANSWER_SLOW,
     B_ASKED_AGAIN,
+    B_ASKED_TWICE,
     B_C_SIGNS,
     B_C_STATE,
     B_C_STUCK,
+    B_C_UNHEARD,
+    B_LEFT_2,
+    B_LEFT_12,
     B_ONWARD,
     B_RHYTHM,
     B_S_MISSING,
     B_S_SIGNS,
     B_S_STATE,
     B_S_STUCK,
+    B_S_UNHEARD,
+    B_TOLD_TWICE,
     C_ACK,
+    C_FIN,
+    C_RST,
     C_SIDE,
-    COUNT,
     D_ACK,
     D_FLAGS,
     D_FLOW,
@@ -43,6 +50,7 @@ from netprobe.tracker.columns import (
     E_AGAIN,
     E_AGAIN_COUNT,
     E_AGAIN_LENGTH,
+    E_AGAIN_TIME,
     E_COUNT,
     E_FIN,
     E_FLOW,
@@ -65,6 +73,7 @@ from netprobe.tracker.columns import (
     E_SIGNS,
     E_START,
     E_STATE,
+    E_STOOD,
     E_SYN,
     E_TTL_HIGH,
     E_TTL_LOW,
@@ -141,9 +150,12 @@ RESET_STEP = 1024
 ROOM = 24  # letters of a history that are kept
 SLOWER = 4  # so many times longer is longer beyond doubt
 STUCK_TRIES = 3  # repeats of one segment
+COPY_NS = 100_000_000  # sooner it is a copy of the same packet: mirror ports and several interfaces make them
 LONG_NS = 60_000_000_000  # a single SYN that stays unanswered for so long is silence
 SPACED_NS = 1_000_000_000
 QUIET_NS = 2_500_000_000
+LEFT_LATE_NS = 12_000_000_000  # the two waits for a server's first word (TargetFact.banner_wait_ns, and any service's)
+LEFT_NS = 2_000_000_000
 M_LONG = 1  # the last SYN is so long ago
 M_SYNACK = 2  # the last SYN-ACK is a second ago or more
 M_QUIET = 4  # the server's last payload is 2.5 s ago or more
@@ -199,7 +211,7 @@ def become(r: Row, side: int, new: int) -> None:
         r[side + E_STATE] = new | old << 4
 
 
-def follow(r: Row, d: Row, own: int, peer: int) -> None:
+def follow(r: Row, d: Row, own: int, peer: int, time: int) -> None:
     """Take in a packet of the side `own`."""
     flags = d[D_FLAGS]
     begin(r, d, own)
@@ -219,7 +231,7 @@ def follow(r: Row, d: Row, own: int, peer: int) -> None:
         compare_reset(r, d, own, peer)
     else:
         if d[D_PAYLOAD] > 0:
-            compare_data(r, d, own)
+            compare_data(r, d, own, time)
         keep_looks(r, d, own)
     move(r, d, own)
     change(r, d, own, peer)
@@ -298,11 +310,15 @@ def acknowledge(r: Row, d: Row, peer: int) -> None:
         r[peer + E_ACKED] = d[D_ACK]
         r[peer + E_AGAIN_COUNT] = 0
         r[peer + E_SACKED] = 0
-    elif ahead == 0 and d[D_OPTIONS] & O_SACKED:
-        r[peer + E_SACKED] += 1
+        r[peer + E_STOOD] = 0
+    elif ahead == 0:
+        if d[D_OPTIONS] & O_SACKED:
+            r[peer + E_SACKED] += 1
+        if r[peer + E_AGAIN_COUNT] >= STUCK_TRIES - 1:
+            r[peer + E_STOOD] += 1
 
 
-def compare_data(r: Row, d: Row, own: int) -> None:
+def compare_data(r: Row, d: Row, own: int, time: int) -> None:
     """A payload segment against what this side sent before: new, again, or beyond something missing."""
     length = d[D_PAYLOAD]
     ahead = distance(d[D_SEQ], r[own + E_LAST])
@@ -316,8 +332,11 @@ def compare_data(r: Row, d: Row, own: int) -> None:
         if r[own + E_AGAIN_COUNT] == 0 or r[own + E_AGAIN] != d[D_SEQ]:
             r[own + E_AGAIN] = d[D_SEQ]
             r[own + E_AGAIN_COUNT] = 0
+            r[own + E_AGAIN_TIME] = 0
         r[own + E_AGAIN_LENGTH] = length
-        r[own + E_AGAIN_COUNT] += 1
+        if time - r[own + E_AGAIN_TIME] >= COPY_NS:
+            r[own + E_AGAIN_COUNT] += 1
+            r[own + E_AGAIN_TIME] = time
     if ahead > 0 and r[own + E_HOLED] == 0 and state(r, own) != Z_INACTIVE:
         r[own + E_HOLED] = 1
         r[own + E_HOLE] = r[own + E_LAST]
@@ -466,10 +485,12 @@ def look_for_gap(r: Row, d: Row, own: int, peer: int) -> None:
 
 def keep_rhythm(r: Row, time: int) -> None:
     """When the client sent its SYN again: the gap since the time before, roughly. Called before the copy is counted."""
-    n = r[FIRST + COUNT]
-    if n < 1 or n > 3:
-        return
+    n = 0
+    while n < 3 and r[RHYTHM] >> (4 * n) & 15:
+        n += 1
     gap = time - r[FIRST + LAST]
+    if n == 3 or gap < COPY_NS:
+        return
     code = W_OTHER
     if near(gap, 500_000_000):
         code = W_HALF
@@ -485,7 +506,7 @@ def keep_rhythm(r: Row, time: int) -> None:
         code = W_SIX
     elif near(gap, 8_000_000_000):
         code = W_EIGHT
-    r[RHYTHM] |= code << (4 * (n - 1))
+    r[RHYTHM] |= code << (4 * n)
 
 
 def near(gap: int, seconds_ns: int) -> bool:
@@ -504,11 +525,27 @@ def looks(r: Sequence[int]) -> int:
         found |= 1 << B_S_STUCK
     if missing(r, S_SIDE):
         found |= 1 << B_S_MISSING
+    if unheard(r, C_SIDE):
+        found |= 1 << B_C_UNHEARD
+    if unheard(r, S_SIDE):
+        found |= 1 << B_S_UNHEARD
+    left = r[C_FIN + TIME] if r[C_FIN + FRAME] != 0 else r[C_RST + TIME]
+    heard = r[S_DATA + LAST] if r[S_DATA + FRAME] != 0 else r[C_ACK + TIME]
+    if left - heard >= LEFT_LATE_NS:
+        found |= 1 << B_LEFT_12
+    if left - heard >= LEFT_NS:
+        found |= 1 << B_LEFT_2
+    asked_twice = r[FIRST + LAST] - r[FIRST + TIME] >= COPY_NS
+    if asked_twice:
+        found |= 1 << B_ASKED_TWICE
     if r[SYNACK + FRAME] == 0 or r[FIRST + FRAME] == 0:
         return found
-    if r[FIRST + LAST] > r[SYNACK + TIME]:
+    if r[FIRST + LAST] - r[SYNACK + TIME] >= COPY_NS:
         found |= 1 << B_ASKED_AGAIN
-    if r[C_ACK + FRAME] != 0 and r[FIRST + COUNT] == 1 and r[SYNACK + COUNT] == 1:
+    told_twice = r[SYNACK + LAST] - r[SYNACK + TIME] >= COPY_NS
+    if told_twice:
+        found |= 1 << B_TOLD_TWICE
+    if r[C_ACK + FRAME] != 0 and not asked_twice and not told_twice:
         answer = r[SYNACK + TIME] - r[FIRST + TIME]
         ack = r[C_ACK + TIME] - r[SYNACK + TIME]
         if answer > 0 and answer >= SLOWER * ack:
@@ -523,6 +560,13 @@ def stuck(r: Sequence[int], own: int) -> bool:
     was acknowledged, and a later one was (SACK)."""
     large = r[own + E_AGAIN_LENGTH] > r[own + E_PASSED]
     return r[own + E_AGAIN_COUNT] >= STUCK_TRIES and r[own + E_SACKED] > 0 and large
+
+
+def unheard(r: Sequence[int], own: int) -> bool:
+    """Whether a segment larger than any before goes again and again while the other side, still there, never
+    acknowledges it."""
+    large = r[own + E_AGAIN_LENGTH] > r[own + E_PASSED]
+    return r[own + E_AGAIN_COUNT] >= STUCK_TRIES and r[own + E_STOOD] > 0 and large
 
 
 def missing(r: Sequence[int], own: int) -> bool:
