@@ -26,6 +26,9 @@ def replay(
     accept: Annotated[
         bool, typer.Option("--accept", help="Show what differs, then write what was found into the case file.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Play saved scans to the prober: its own probes, the recorded answers.")
+    ] = False,
     as_json: Json = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON line per case, then a summary line.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="One line for each failing case, no packets.")] = False,
@@ -54,19 +57,24 @@ def replay(
       netprobe replay captures/
       netprobe replay --accept new.pcapng       make a case of what is found now
       netprobe replay --accept captures/        take over what has changed
+      netprobe replay --live scan.pcapng        the prober itself, against recorded answers
       pytest captures/                          the same cases as tests
 
     Exit codes: 0 every case passed, 1 at least one failed, 2 usage or a bad case, 3 unreadable capture, 4 damaged
     capture, 130 interrupted.
     """
+    from netprobe.errors import UsageError
     from netprobe.replay import run as driver
 
+    if accept and live:
+        raise UsageError("--accept and --live", "a case holds what its capture gives: accept without --live")
     shown = _Shown(as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color)
     found = driver.find(paths, make=accept)
     if found.without and not quiet:
         shown.without(found.without)
+    shown.alone = len(found.cases) == 1
     with shown.progress(len(found.cases)):
-        run = driver.replay(found.cases, shown.on_result, accepting=accept)
+        run = driver.replay(found.cases, shown.on_result, live=live, accepting=accept)
     shown.finish(run)
     raise typer.Exit(run.exit_code)
 
@@ -84,7 +92,7 @@ class _Shown:
         self._verbosity = -1 if quiet else verbose
         self._colour = sys.stdout is not None and wants_colour(color, sys.stdout, os.environ)
         self._cases: list[dict[str, Any]] = []
-        self._spaced = False
+        self.alone = False
 
     def progress(self, total: int) -> Any:
         """The progress line, as a context."""
@@ -126,9 +134,9 @@ class _Shown:
         word = self._paint(_WORDS.get(result.result, result.result), result.result)
         path = escape(str(result.path))
         if result.result in ("passed", "skipped"):
-            if self._verbosity < 1:
+            if self._verbosity < 1 and not (result.result == "skipped" and self.alone):
                 return ""
-            why = " (no saved scan)" if result.result == "skipped" else ""
+            why = f": {escape(result.message)}" if result.message else ""
             text = f"{word:5} {path}{why}\n"
             if self._verbosity > 1 and result.outcome is not None:
                 text += "".join(f"{one}\n" for each in result.outcome.comparisons for one in render.comparison(each))

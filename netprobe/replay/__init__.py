@@ -7,6 +7,7 @@ Glossary, and the way of a case:
     comparison   one expectation beside the verdict it met, key by key                 compare.py
     outcome      a whole case: its comparisons, what was wrong with its capture        compare.py
     ladder       the packets of one attempt as text                                    ladder.py
+    live path    a saved scan's answers played to the prober                           live.py
     accepting    writing what was found into the case file                             accept.py
     driver       all of it, for `netprobe replay`                                      run.py, render.py
 

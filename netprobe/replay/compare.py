@@ -104,7 +104,7 @@ def _nobody(_: object) -> None:
     """Verdicts are looked at when all are there; notices are about speed."""
 
 
-def judge(case: Case, report: Report) -> Outcome:
+def judge(case: Case, report: Report, *, records: tuple[Record, ...] = (), notes: tuple[str, ...] = ()) -> Outcome:
     """The outcome of a case whose capture gave this report."""
     damage = report.capture.damage
     problems: tuple[str, ...] = ()
@@ -117,6 +117,8 @@ def judge(case: Case, report: Report) -> Outcome:
         damage=() if case.damaged else damage,
         problems=problems + ((report.failure,) if report.failure else ()),
         interrupted=report.interrupted,
+        records=records,
+        notes=notes,
     )
 
 

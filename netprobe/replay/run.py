@@ -1,4 +1,4 @@
-"""The driver of `netprobe replay`: each case through the rules."""
+"""The driver of `netprobe replay`: each case through the rules, and, where asked, through the live path."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ class Run:
     @property
     def exit_code(self) -> int:
         """130 interrupted, else 2 a case that is none, else 4 damaged input, else 3 an unreadable capture, else 1 a
-        case that failed, else 0 (docs/interface.md)."""
-        return next((code for name, code in EXIT_CODES.items() if self.results[name]), 0)
+        case that failed, else 0 (docs/interface.md); 3, too, where there was nothing to play to the prober."""
+        bad = next((code for name, code in EXIT_CODES.items() if self.results[name]), 0)
+        return 3 if not bad and self.results["skipped"] == self.count > 0 else bad
 
 
 def find(paths: Sequence[Path], *, make: bool = False) -> Search:
@@ -62,14 +63,14 @@ def find(paths: Sequence[Path], *, make: bool = False) -> Search:
 
 
 def replay(
-    cases: Sequence[Found], on_result: Callable[[Result], None], *, accepting: bool = False
+    cases: Sequence[Found], on_result: Callable[[Result], None], *, live: bool = False, accepting: bool = False
 ) -> Run:
     """Replay each. What is wrong with one case file or capture is its result, and the others go on; the only one
     raises."""
     run = Run()
     try:
         for one in cases:
-            for result in _results(one, accepting=accepting, alone=len(cases) == 1):
+            for result in _results(one, live=live, accepting=accepting, alone=len(cases) == 1):
                 run.results[result.result] += 1
                 on_result(result)
                 if result.result == "interrupted":
@@ -80,17 +81,29 @@ def replay(
     return run
 
 
-def _results(one: Found, *, accepting: bool, alone: bool) -> Iterator[Result]:
+def _results(one: Found, *, live: bool, accepting: bool, alone: bool) -> Iterator[Result]:
     try:
         if one.new and one.capture is not None:
             yield _made(one.capture)
             return
-        yield _judged(one.path, compare.replay(one.load()), accepting=accepting)
+        outcome = _outcome(one.load(), live=live)
+        if isinstance(outcome, str):
+            yield Result(one.path, "skipped", message=outcome)
+        else:
+            yield _judged(one.path, outcome, accepting=accepting)
     except NetprobeError as error:
         if alone:
             raise
         result = "bad-case" if isinstance(error, UsageError) else "unreadable"
         yield Result(one.path, result, message=str(error))
+
+
+def _outcome(case: Case, *, live: bool) -> Outcome | str:
+    if live:
+        from netprobe.replay.live import replay_live
+
+        return replay_live(case)
+    return compare.replay(case)
 
 
 def _judged(path: Path, outcome: Outcome, *, accepting: bool) -> Result:

@@ -6,6 +6,7 @@ Glossary, and the way of a record:
     LiveWire     captures, crafts and connects (needs CAP_NET_RAW once)       live.py
     ConnectWire  connects, as any user may                                    connect.py
     MemoryWire   a scripted network with a clock of its own, for tests        memory.py
+    Playback     a saved scan as such a network                               playback.py, recording.py, headers.py
     Tap          the capture socket: packets become frames                    tap.py, bpf.py, relevance.py
     Sender       crafted probes, to the neighbour that the route names        sender.py, neighbors.py, templates.py
     Connector    the kernel's connect()s become facts                         connections.py, error_queue.py
