@@ -44,10 +44,13 @@ class Hooks:
         ]
         known = self.known(hook)
         age = 1 if self.oldest_first else -1
-        found.sort(key=lambda chain: (chain.priority, known.get(key_of(chain), 0), age * chain.order))
+        found.sort(key=lambda one: (one.priority, known.get(key_of(one), 0), age * one.table.order, -one.order))
         for one, other in pairwise(found):
-            if one.priority == other.priority and not (key_of(one) in known and key_of(other) in known):
-                self.ties = True
+            if (one.priority, one.type == "nat") == (
+                other.priority,
+                other.type == "nat",
+            ) and one.table is not other.table:
+                self.ties = self.ties or not (key_of(one) in known and key_of(other) in known)
         return found
 
     def known(self, hook: str) -> dict[str, int]:

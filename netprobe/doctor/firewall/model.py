@@ -47,6 +47,7 @@ class Packet:
     mark: int | None = 0
     ctmark: int | None = 0
     tracked: bool = True
+    noted: frozenset[str] = frozenset()  # sets that a rule on its way added it to
     original: Tuple4 | None = None  # the connection's first tuple, where conntrack saw it
     reply: bool = False
     dscp: int | None = None
@@ -123,7 +124,7 @@ class Chain:
     type: str = "filter"
     policy: str = "accept"
     devices: tuple[str, ...] | None = None  # of netdev chains; None where the listing doesn't say
-    order: int = 0  # of registration: among equal priorities the kernel calls the newest first
+    order: int = 0  # in which the chains of the table were made
     handle: int | None = None
 
 
@@ -137,6 +138,7 @@ class Table:
     families: tuple[int, ...] = (4, 6)
     chains: dict[str, Chain] = field(default_factory=dict)
     dormant: bool = False
+    order: int = 0  # in which they were made; among equal priorities the kernel calls the newest first
 
     @property
     def command(self) -> str:
@@ -169,7 +171,7 @@ class Ruleset:
 
     tables: list[Table] = field(default_factory=list)
     sets: dict[tuple[str, str, str], object] = field(default_factory=dict)  # (family, table, name) of nft's
-    ipsets: dict[str, object] | None = None
+    ipsets: Mapping[str, object] | None = None
     hooks: Mapping[tuple[str, str], Sequence[str]] | None = None  # (family, hook): chains in the kernel's order
     problems: list[str] = field(default_factory=list)
     cache: dict[tuple[int, str], Any] = field(default_factory=dict)  # sets in the form in which they are looked up
@@ -295,8 +297,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What becomes of the SYN. `verdict` is accept, drop, reject or unsure. `sometimes` are the ends that only the state
-    of limits, lists or the hour can bring; for unsure, `possible` are all ends and `reason` why none of them is certain.
+    """What becomes of the SYN. `verdict` is accept, drop, reject or unsure. `sometimes` are the ends that only the
+    state of limits, lists or the hour can bring; for unsure, `possible` are all ends and `reason` why none is certain.
     `destination` is (address, port) after DNAT; `forwarded` says that it isn't this machine's. `back` is the way of the
     answers: "syn-ack" and "rst" after accept, "reject" after reject."""
 

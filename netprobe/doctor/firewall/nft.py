@@ -46,12 +46,11 @@ def one(name: str, body: dict[str, Any], tables: dict[tuple[str, str], Table], i
         table = Table(body["family"], body["name"], "nft", FAMILIES.get(body["family"], ()))
         tables[table.family, table.name] = table
         table.dormant = "dormant" in ([flags] if isinstance(flags, str) else flags)
+        table.order = len(into.tables)
         into.tables.append(table)
     elif name == "chain":
         table = tables[body["family"], body["table"]]
-        chain = Chain(
-            table, body["name"], handle=body.get("handle"), order=len(into.tables) * 100_000 + len(table.chains)
-        )
+        chain = Chain(table, body["name"], handle=body.get("handle"), order=body.get("handle", len(table.chains)))
         if "hook" in body:
             chain.hook, chain.priority = body["hook"], int(body.get("prio", 0))
             chain.type, chain.policy = body.get("type", "filter"), body.get("policy", "accept")

@@ -22,7 +22,7 @@ def declared(name: str, env: Env) -> dict[str, Any]:
     return found
 
 
-def is_in(left: Field, right: Any, env: Env) -> bool | Doubt | Any | None:
+def is_in(left: Field, right: Any, env: Env, noted: frozenset[str] = frozenset()) -> bool | Doubt | Any | None:
     """Is the value in the set on the right? MISS where the right side is no set; None where the value isn't known."""
     dynamic = False
     if isinstance(right, str) and right.startswith("@"):
@@ -46,6 +46,8 @@ def is_in(left: Field, right: Any, env: Env) -> bool | Doubt | Any | None:
         if left.value is not None or left.kind == "ifname"
         else None
     )
+    if not found and isinstance(right, str) and right.removeprefix("@") in noted:
+        return Doubt(Why.STATE, f"depends on what the packet itself was added to ({right})")
     if found and dynamic:
         return Doubt(Why.STATE, f"depends on the limit of the set {right}")
     return found if elements else False
