@@ -3,9 +3,10 @@
 PY := .venv/bin/python
 LAB_NEEDS := ip:iproute2 nft:nftables iptables:iptables sshd:openssh-server ssh:openssh-client tcpdump:tcpdump \
 	tshark:tshark ping:iputils-ping modprobe:kmod sysctl:procps setpriv:util-linux
+FUZZ_SECONDS := 30
 BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
 
-.PHONY: help setup packages check fix test lab demo bench captures docs coverage clean
+.PHONY: help setup packages check fix test lab demo bench captures docs coverage fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +17,7 @@ help:
 	@echo "make lab       every scenario of the lab, with the score (root)"
 	@echo "make bench     times against nmap (root)"
 	@echo "make captures  record captures/ anew from the lab (root)"
+	@echo "make fuzz      each parser 30 s under a fuzzer, where atheris has a wheel (FUZZ_SECONDS=600: longer)"
 	@echo "make docs      generate docs/causes.md from the rules"
 	@echo "make coverage  the tests without the lab, with branch coverage"
 	@echo "make clean     remove .venv and all caches"
@@ -50,6 +52,10 @@ bench: setup packages
 
 captures: setup packages
 	$(PY) -m tests.lab record
+
+fuzz: setup
+	@.ci/setup optional atheris
+	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 docs: setup
 	$(PY) -m netprobe.explain > docs/causes.md.new

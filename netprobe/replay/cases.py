@@ -122,7 +122,7 @@ def looks_like_a_case(path: Path) -> bool:
     """Whether a TOML file is a case by its form, whatever lies beside it. Never raises."""
     try:
         expect = tomllib.loads(path.read_text("utf-8")).get("expect")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(expect, list) and any(isinstance(one, dict) and "server" in one for one in expect)
 
@@ -134,7 +134,7 @@ def _content(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} can't be read: {error.strerror}", "name a case, its capture, or a folder") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start})", _SEE) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the latter for brackets a thousand deep
         raise UsageError(f"{path} is not TOML: {error}", _SEE) from error
 
 

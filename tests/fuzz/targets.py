@@ -1,0 +1,181 @@
+"""One target for each parser: any bytes go in, nothing may come out but what the parser promises.
+
+House rules of this file:
+1. A target raises when something is wrong, and only then; it knows no more of a parser than its promise.
+2. `TARGETS` is the list: `python -m tests.fuzz` and tests/test_fuzz.py take it from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import lzma
+import struct
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from netprobe import greeting, ssh
+from netprobe.errors import NetprobeError, UnreadableCapture
+from netprobe.model import Frame, Record
+from netprobe.tracker import columns
+from netprobe.tracker.decode import decode
+from netprobe.wire.capture import CaptureReader
+from tests.packets import icmp_error, ip_packet
+from tests.wire.files import FRAME, PACKET, legal_files, pcap_header, pcap_record
+
+LINKS = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 166, 192, 204, 219, 228, 229, 239, 276, 65535)
+A, B, A6, B6 = "192.0.2.1", "198.51.100.2", "2001:db8::1", "2001:db8::2"
+
+
+class Target(NamedTuple):
+    """`check` is given any bytes; `seeds` are good ones to begin with."""
+
+    check: Callable[[bytes], None]
+    seeds: tuple[bytes, ...]
+
+
+def _row(record: Record) -> object:
+    if isinstance(record, Frame):
+        way = -1 if record.outgoing is None else int(record.outgoing)
+        return record.number, record.time_ns, record.link_type, record.data, record.length, way
+    return record
+
+
+def _read_both_ways(data: bytes) -> None:
+    """Record by record and in batches gives the same, and the same is said of the file."""
+    try:
+        one = CaptureReader(io.BytesIO(data), window=1 << 12)
+        other = CaptureReader(io.BytesIO(data), window=64)
+    except UnreadableCapture:
+        return
+    records = [_row(record) for record in one]
+    rows: list[object] = []
+    for batch in other.batches(7):
+        facts = list(batch.facts)
+        for i in range(batch.count + 1):
+            while facts and facts[0][0] == i:
+                rows.append(facts.pop(0)[1])
+            if i < batch.count:
+                frame = bytes(batch.buffer[batch.starts[i] : batch.ends[i]])
+                rows.append(
+                    (batch.numbers[i], batch.times[i], batch.links[i], frame, batch.lengths[i], batch.outgoings[i])
+                )
+    assert rows == records
+    assert (one.damage, one.dropped, one.about, one.comments) == (
+        other.damage,
+        other.dropped,
+        other.about,
+        other.comments,
+    )
+
+
+def pcap(data: bytes) -> None:
+    """The classic format, whatever its magic number."""
+    magics = (0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34)
+    choice = data[0] if data else 0
+    magic = struct.pack("<>"[choice & 1] + "I", magics[choice // 2 % 3])
+    _read_both_ways(magic + data[1:])
+
+
+def pcapng(data: bytes) -> None:
+    """The next generation, from its second block on or from its first."""
+    _read_both_ways(data if data[:1] == b"\x0a" else b"\x0a\x0d\x0d\x0a" + data)
+
+
+def compressed(data: bytes) -> None:
+    """gzip, xz, zstd, lz4."""
+    signatures = (b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
+    start = signatures[data[0] % 4] if data else b""
+    try:
+        reader = CaptureReader(io.BytesIO(start + data[1:]), window=1 << 12, most_unpacked=1 << 22)
+    except UnreadableCapture:
+        return
+    total = sum(len(record.data) for record in reader if isinstance(record, Frame))
+    assert total <= 1 << 22
+
+
+def headers(data: bytes) -> None:
+    """Link, network and transport headers, with and without a look into tunnels. What lies around a frame is no part
+    of it."""
+    link = LINKS[data[0] % len(LINKS)] if data else 1
+    frame = data[1:]
+    for depth in (0, 4):
+        row = [0] * columns.DECODED
+        decode(frame, 0, len(frame), link, row, depth)
+        again = [0] * columns.DECODED
+        decode(b"\x45" * 30 + frame + b"\x45" * 30, 30, 30 + len(frame), link, again, depth)
+        assert row[columns.D_PROTOCOL] == again[columns.D_PROTOCOL]
+        if row[columns.D_PROTOCOL] == columns.P_TCP:
+            assert row == again
+            assert row[columns.D_OFFSET] >= 0  # past the end where the packet was snapped
+
+
+def quotes(data: bytes) -> None:
+    """What an ICMP error quotes, and the options of a TCP header."""
+    choice, rest = (data[0], data[1:]) if data else (0, b"")
+    row = [0] * columns.DECODED
+    six = bool(choice & 1)
+    ends = (A6, B6) if six else (A, B)
+    if choice & 2:
+        options = rest[:40].ljust(len(rest[:40]) + 3 & ~3, b"\0")
+        head = PACKET[20:32] + bytes([(20 + len(options)) << 2 & 0xF0]) + PACKET[33:40] + options + rest[40:]
+        frame = ip_packet(*ends, 6, head)
+    elif choice & 4:
+        frame = icmp_error(*ends, 1 if six else 3, 1, ip_packet(*ends, 6, rest))
+    else:
+        frame = icmp_error(*ends, choice, 1, rest)
+    decode(frame, 0, len(frame), 101, row)
+    assert all(isinstance(one, int) for one in row)
+    assert all(abs(one) < 1 << 63 for one in row)
+
+
+def openings(data: bytes) -> None:
+    """The beginning of SSH, and the first words of any service."""
+    opening = ssh.read(data)
+    assert opening.kexinit in {True, False}
+    if opening.identification is not None:
+        assert opening.identification.startswith("SSH-")
+        assert "\n" not in opening.identification
+    found = greeting.name(data)
+    assert found is None or found.name
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="netprobe-fuzz-"))
+    (folder / "case.pcap").write_bytes(pcap_header() + pcap_record())
+    return folder
+
+
+def cases(data: bytes) -> None:
+    """A case file: it is understood, or a message says what is wrong."""
+    from netprobe.replay import cases as reader
+
+    path = _folder() / "case.toml"
+    path.write_bytes(data)
+    reader.looks_like_a_case(path)
+    with contextlib.suppress(NetprobeError):
+        assert reader.load(path).capture == _folder() / "case.pcap"
+
+
+_LEGAL = [legal.data for legal in legal_files().values()]
+_CASE = b"""about = "a"\norigin = "lab: b"\n[[expect]]\nserver = "192.0.2.1:22"\nstate = "closed"\ncause = "no-listener"
+certainty = "likely"\n"""
+
+TARGETS = {
+    "pcap": Target(pcap, tuple(b"\0" + data[4:] for data in _LEGAL if data[:4] == b"\xd4\xc3\xb2\xa1")),
+    "pcapng": Target(pcapng, tuple(data for data in _LEGAL if data[:1] == b"\x0a")),
+    "compressed": Target(
+        compressed, (b"\0" + gzip.compress(_LEGAL[0])[3:], b"\1" + lzma.compress(_LEGAL[0])[6:], b"\2\x00\x38\x01\0\0")
+    ),
+    "headers": Target(headers, (b"\1" + FRAME, b"\7" + PACKET, b"\x0b" + bytes(16) + PACKET)),
+    "quotes": Target(quotes, (b"\0" + PACKET, b"\2" + PACKET[40:], b"\3" + PACKET[40:], b"\4" + PACKET[20:28])),
+    "openings": Target(
+        openings, (b"SSH-2.0-OpenSSH_9.2p1\r\n\0\0\1\4\5\x14", b"220 mx ESMTP\r\n", b"hello\r\nSSH-2.0-x\r\n")
+    ),
+    "cases": Target(cases, (_CASE, b"expect = []", b'vantage = "server"\n' + _CASE, b"x = " + b"[" * 3000)),
+}
