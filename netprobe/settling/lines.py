@@ -25,7 +25,7 @@ class Lines:
         self._patterns: list[int] = []
         self._literals = bytearray()
         self._packed: tuple[Any, Any] | None = None
-        self._out: Any = engine.octets(AT_ONCE if engine.compiled else 0)
+        self._out: Any = b""
         self._state = engine.integers(1)
 
     def give(self, settled: Sequence[int], causes: Counter[str]) -> None:
@@ -67,6 +67,8 @@ class Lines:
             return
         import numpy as np
 
+        if not len(self._out):
+            self._out = np.zeros(AT_ONCE, dtype=np.uint8)
         if self._packed is None:
             patterns = np.array(self._patterns, dtype=np.int64)
             self._packed = patterns, np.frombuffer(bytes(self._literals), dtype=np.uint8)

@@ -32,6 +32,7 @@ Row = Sequence[int]
 # Up to so many places for rows, all of a capture's attempts are kept to its end: whatever it shows of a server then
 # counts for each of them.
 SMALL = 4096
+RESERVED_ROWS = 1 << 17  # address space, not memory: 0.5 GB
 
 
 class Engine:
@@ -49,26 +50,30 @@ class Engine:
 
         return np.zeros(count, dtype=np.int64)  # type: ignore[return-value]
 
-    def table(self, count: int) -> Any:
-        """So many rows of zeros."""
+    def table(self, count: int, old: Any = ()) -> Any:
+        """So many rows: those of `old`, and then rows of zeros."""
         if not self.compiled:
-            return [[0] * WIDTH for _ in range(count)]
+            return [*old, *([0] * WIDTH for _ in range(count - len(old)))]
+        return self._larger(old, count, (WIDTH,), RESERVED_ROWS, "int64")
+
+    def octets(self, count: int, old: Any = b"") -> Any:
+        """So many bytes: those of `old`, and then zeros."""
+        if not self.compiled:
+            return bytearray(old) + bytes(count - len(old))
+        return self._larger(old, count, (), RESERVED_ROWS // 2 * TALK_WIDTH, "uint8")
+
+    @staticmethod
+    def _larger(old: Any, count: int, width: tuple[int, ...], reserve: int, kind: str) -> Any:
+        """Memory that grows in place: what is reserved beyond `count` costs nothing until it is touched."""
         import numpy as np
 
-        return np.zeros((count, WIDTH), dtype=np.int64)
-
-    def octets(self, count: int) -> Any:
-        """So many bytes, all zero."""
-        if not self.compiled:
-            return bytearray(count)
-        import numpy as np
-
-        return np.zeros(count, dtype=np.uint8)
-
-    def grown(self, old: Any, more: Any) -> Any:
-        """The larger memory `more` with the contents of the smaller in its beginning."""
-        more[: len(old)] = old
-        return more
+        base = getattr(old, "base", None)
+        if base is not None and count <= len(base):
+            return base[:count]
+        more = np.zeros((max(count, reserve), *width), dtype=kind)
+        if len(old):
+            more[: len(old)] = old
+        return more[:count]
 
 
 INTERPRETED = Engine(
@@ -99,12 +104,12 @@ class Tracker:
         self._counters[N_REUSES] = int(reuses)
         self._counters[columns.N_DEPTH] = depth
         self._decoded = engine.integers(columns.DECODED)
-        self._table: Any = engine.table(0)
+        self._table: Any = ()
         self.hosts = engine.integers(hosts.HOSTS * hosts.H_WIDTH if reuses else hosts.H_WIDTH)
         self._slots: MutableSequence[int] = engine.integers(0)
         self._free_rows = engine.integers(0)
         self._settled = engine.integers(0)
-        self.talks: Any = engine.octets(0)
+        self.talks: Any = b""
         self._free_talks: MutableSequence[int] = engine.integers(0)
         self._counters[N_FREE_TALKS] = 0 if reuses else 1
         self._grow_rows(capacity)
@@ -256,7 +261,7 @@ class Tracker:
     def _grow_rows(self, count: int) -> None:
         """More places for rows, and a hash table at most half full."""
         engine, old = self._engine, len(self._table)
-        self._table = engine.grown(self._table, engine.table(count))
+        self._table = engine.table(count, self._table)
         self._free_rows = self._more_free(self._free_rows, self._counters[N_FREE_ROWS], old, count)
         self._counters[N_FREE_ROWS] += count - old
         self._settled = engine.integers(count)
@@ -275,7 +280,7 @@ class Tracker:
 
     def _grow_talks(self, count: int) -> None:
         engine, old = self._engine, len(self.talks) // TALK_WIDTH
-        self.talks = engine.grown(self.talks, engine.octets(count * TALK_WIDTH))
+        self.talks = engine.octets(count * TALK_WIDTH, self.talks)
         self._free_talks = self._more_free(self._free_talks, self._counters[N_FREE_TALKS], old, count)
         self._counters[N_FREE_TALKS] += count - old
 

@@ -49,6 +49,8 @@ REPLACED = 29  # 1: a later attempt between the same endpoints took its place
 TALK = 30  # where its first payload bytes are kept: number of the place plus one, 0 none
 ONWARD = 31  # 1: the client went on (ACK, data) though no packet of the server was captured
 AWAY = 32  # 1: settled, its verdict is being made
+S_SEGMENTS_USED = 33  # how many segments are remembered
+C_SEGMENTS_USED = 34
 
 # --- each side of a connection as Zeek's endpoint and as a sender of packets (sides.py): C_SIDE + E_..., S_SIDE + E_...
 E_STATE = 0  # one of the Z_ values, 16 times the one before it added
@@ -85,7 +87,7 @@ E_COUNT = 30  # packets but resets
 E_STOOD = 31  # packets of the other side that don't acknowledge that segment, after it was sent three times
 E_AGAIN_TIME = 32
 SIDE_WIDTH = 33
-C_SIDE = 33
+C_SIDE = 36
 S_SIDE = C_SIDE + SIDE_WIDTH
 
 Z_INACTIVE = 0

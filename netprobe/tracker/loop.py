@@ -24,6 +24,7 @@ from netprobe.tracker.columns import (
     C_RST,
     C_SEGMENTS,
     C_SEGMENTS_N,
+    C_SEGMENTS_USED,
     C_SIDE,
     CHALLENGE,
     CLIENT,
@@ -105,6 +106,7 @@ from netprobe.tracker.columns import (
     S_REPEATS,
     S_SEGMENTS,
     S_SEGMENTS_N,
+    S_SEGMENTS_USED,
     S_SIDE,
     SEQ,
     SERVER,
@@ -160,7 +162,8 @@ def from_client(r: Row, d: Row, number: int, time: int) -> None:
         if ahead < 0:
             r[C_REPEATS] += 1
         else:
-            segment(r, C_SEGMENTS, C_SEGMENTS_N, d, number, time, (d[D_SEQ] - r[FIRST + SEQ] - 1) & 0xFFFFFFFF)
+            offset = (d[D_SEQ] - r[FIRST + SEQ] - 1) & 0xFFFFFFFF
+            segment(r, C_SEGMENTS, C_SEGMENTS_USED, C_SEGMENTS_N, d, number, time, offset)
             r[C_NEXT] = (d[D_SEQ] + d[D_PAYLOAD]) & 0xFFFFFFFF
             r[C_BYTES] += d[D_PAYLOAD]
         remember(r, C_DATA, d, number, time)
@@ -270,7 +273,7 @@ def stream_from_server(r: Row, d: Row, number: int, time: int, counters: Mutable
             r[S_REPEATS] += 1
         else:
             offset = (d[D_SEQ] - r[SYNACK + SEQ] - 1) & 0xFFFFFFFF if r[SYNACK + FRAME] != 0 else 0
-            segment(r, S_SEGMENTS, S_SEGMENTS_N, d, number, time, offset)
+            segment(r, S_SEGMENTS, S_SEGMENTS_USED, S_SEGMENTS_N, d, number, time, offset)
             r[S_BYTES] += d[D_PAYLOAD]
             r[S_NEXT] = end
         remember(r, S_DATA, d, number, time)

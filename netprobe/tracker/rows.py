@@ -190,17 +190,18 @@ def open_row(
     return n
 
 
-def segment(r: Row, base: int, limit: int, d: Row, number: int, time: int, offset: int) -> None:
+def segment(r: Row, base: int, used: int, limit: int, d: Row, number: int, time: int, offset: int) -> None:
     """Remember where a payload segment lies, in order of arrival, as long as there is room."""
-    for i in range(limit):
-        at = base + i * SEGMENT_WIDTH
-        if r[at] == 0:
-            r[at + G_FRAME] = number
-            r[at + G_OFFSET] = offset
-            r[at + G_LENGTH] = d[D_PAYLOAD]
-            r[at + G_TIME] = time
-            d[D_SEGMENT] = at
-            return
+    n = r[used]
+    if n >= limit:
+        return
+    r[used] = n + 1
+    at = base + n * SEGMENT_WIDTH
+    r[at + G_FRAME] = number
+    r[at + G_OFFSET] = offset
+    r[at + G_LENGTH] = d[D_PAYLOAD]
+    r[at + G_TIME] = time
+    d[D_SEGMENT] = at
 
 
 def keep(
