@@ -9,11 +9,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from netprobe.cli import run
 from netprobe.errors import UsageError
 from netprobe.model import Citation, Endpoint, Frame, Verdict
-from netprobe.replay import load, server_name
+from netprobe.replay import cases, load, server_name
 from netprobe.replay.accept import edited
 from netprobe.replay.cases import captures_beside, case_of, stem_of
 from netprobe.replay.compare import compare, options
@@ -23,6 +24,9 @@ from tests.samples import a_verdict
 
 CAPTURES = Path(__file__).resolve().parents[1] / "captures"
 Captured = pytest.CaptureFixture[str]
+FOLDER = Path(cases.__file__).parent
+SCHEMA = json.loads((FOLDER / "schema.json").read_text("utf-8"))
+CASE_SCHEMA = json.loads((FOLDER / "case.schema.json").read_text("utf-8"))
 GOOD = """\
 # what we know
 about = 'the old gateway'   # north
@@ -41,6 +45,12 @@ def folder(tmp_path: Path) -> Path:
     shutil.copy(CAPTURES / "reset_host.pcapng", tmp_path / "gate.pcapng")
     (tmp_path / "gate.toml").write_text(GOOD, "utf-8")
     return tmp_path
+
+
+def valid(document: object, definition: str | None = None) -> None:
+    """By the schema, or by one definition in it."""
+    schema = SCHEMA if definition is None else {"$ref": f"#/$defs/{definition}", "$defs": SCHEMA["$defs"]}
+    Draft202012Validator(schema).validate(document)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -96,6 +106,7 @@ def test_json(folder: Path, capsys: Captured) -> None:
     wrong(folder)
     assert run(["replay", "--json", str(folder)]) == 1
     document = json.loads(capsys.readouterr().out)
+    valid(document)
     assert document["command"] == "replay"
     assert document["summary"] == {"cases": 1, "by_result": {"failed": 1}}
     (case,) = document["cases"]
@@ -105,8 +116,37 @@ def test_json(folder: Path, capsys: Captured) -> None:
     assert {"key": "state", "expected": "open", "found": "closed"} in one["differences"]
     assert run(["replay", "--jsonl", str(folder)]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    valid(lines[0], "case")
+    valid(lines[1], "summary_line")
     assert [line.get("result") for line in lines] == ["failed", None]
     assert lines[-1]["summary"]["by_result"] == {"failed": 1}
+
+
+def test_json_of_what_could_not_be_compared(folder: Path, capsys: Captured) -> None:
+    wrong(folder)
+    for name in ("bad", "junk", "new"):
+        shutil.copy(folder / "gate.pcapng", folder / f"{name}.pcapng")
+    (folder / "bad.toml").write_text("nonsense = 1\n", "utf-8")
+    shutil.copy(folder / "gate.toml", folder / "junk.toml")
+    (folder / "junk.pcapng").write_bytes(b"this is no capture")
+    assert run(["replay", "--json", "--accept", str(folder), str(folder / "new.pcapng")]) == 2
+    document = json.loads(capsys.readouterr().out)
+    valid(document)
+    results = {Path(case["case"]).stem: case["result"] for case in document["cases"]}
+    assert results == {"bad": "bad-case", "gate": "accepted", "junk": "unreadable", "new": "made"}
+    assert next(case for case in document["cases"] if case["result"] == "accepted")["accepted"] == 2
+
+
+def test_the_schema_of_a_case_is_what_load_takes() -> None:
+    assert set(CASE_SCHEMA["properties"]) == set(cases.WHOLE)
+    one = CASE_SCHEMA["$defs"]["expectation"]["properties"]
+    assert set(one) == {"server", "client", *cases.COMPARED}
+    for key, words in cases.WORDS.items():
+        assert one[key]["enum"] == [str(word) for word in words]
+    assert CASE_SCHEMA["properties"]["vantage"]["enum"] == list(cases.VANTAGES)
+    check = Draft202012Validator(CASE_SCHEMA)
+    for path in CAPTURES.glob("*.toml"):
+        check.validate(tomllib.loads(path.read_text("utf-8")))
 
 
 def test_a_mistyped_cause_is_told(folder: Path, capsys: Captured) -> None:
@@ -227,6 +267,8 @@ def test_a_mistyped_case_is_refused(folder: Path, capsys: Captured, text: str, w
     assert words in said
     assert "gate.toml" in said
     assert len(said.splitlines()) == 1
+    if words != "is not TOML" and "write address" not in words:
+        assert not Draft202012Validator(CASE_SCHEMA).is_valid(tomllib.loads(text))
 
 
 def test_one_bad_case_does_not_stop_the_others(folder: Path, capsys: Captured) -> None:
@@ -286,6 +328,23 @@ def test_a_compressed_capture_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.b.pcap.xz").touch()
     assert captures_beside(tmp_path / "a.b.toml") == [tmp_path / "a.b.pcap.xz"]
     assert load(tmp_path / "a.b.toml").capture == tmp_path / "a.b.pcap.xz"
+
+
+def test_files_that_are_read_together(tmp_path: Path, capsys: Captured) -> None:
+    for name in ("up-server", "reset_host-server"):
+        shutil.copy(CAPTURES / f"{name}.pcapng", tmp_path)
+    (tmp_path / "up-server.toml").write_text(
+        'together = ["reset_host-server.pcapng"]\n'
+        '[[expect]]\nserver = "203.0.113.10:22"\nstate = "open"\n'
+        '[[expect]]\nserver = "203.0.113.47:22"\nstate = "filtered"\n',
+        "utf-8",
+    )
+    assert run(["replay", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.err == ""  # the second file has its case
+    assert "  ! state  filtered  closed\n" in said.out
+    assert "<-- RST,ACK ---- 22" in said.out
+    assert said.out.splitlines()[-1] == "1 case: 1 failed"
 
 
 def test_how_a_capture_is_read(tmp_path: Path) -> None:

@@ -117,11 +117,13 @@ class _Shown:
             if text:
                 show(text)
             return
-        found = {"case": str(result.path), "result": result.result}
+        found: dict[str, Any] = {"case": str(result.path), "result": result.result}
         if result.outcome is not None:
             found |= render.as_json(result.outcome)
         if result.message:
             found["error"] = result.message
+        if result.written or result.left:
+            found |= {"accepted": result.written, "not_accepted": list(result.left)}
         if self._form == "jsonl":
             show(render.line(found))
         else:

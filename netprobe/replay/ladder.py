@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from pathlib import Path
 
 from netprobe import icmp
+from netprobe.analyze import TUNNELS
 from netprobe.attempts import address, words
 from netprobe.errors import NetprobeError
 from netprobe.model import ConnectionFact, Endpoint, Fact, Frame, Record, Verdict
+from netprobe.replay.cases import Case
 from netprobe.report.escape import escape
 from netprobe.tracker import columns as c
 from netprobe.tracker.decode import decode
 from netprobe.wire import facts
 from netprobe.wire.capture import CaptureReader
+from netprobe.wire.merge import MergedCaptures
 
 WIDTH = 80
 MOST = 24
@@ -28,17 +30,18 @@ _FLAGS = ((c.F_SYN, "SYN"), (c.F_FIN, "FIN"), (c.F_RST, "RST"), (c.F_PSH, "PSH")
 _ARROW = 16
 
 
-def ladder(capture: Path, verdict: Verdict, most: int = MOST) -> list[str]:
-    """The packets a verdict is about, at most `most` of them. Empty where the capture can't be read again (a pipe)."""
+def ladder(case: Case, verdict: Verdict, most: int = MOST) -> list[str]:
+    """The packets a verdict is about, at most `most` of them. Empty where the capture can't be read again."""
     try:
-        return draw(CaptureReader(capture), verdict, most)
+        records = MergedCaptures((case.capture, *case.together)) if case.together else CaptureReader(case.capture)
+        return draw(records, verdict, most, depth=TUNNELS if case.tunnels else 0)
     except NetprobeError:
         return []
 
 
-def draw(records: Iterable[Record], verdict: Verdict, most: int = MOST) -> list[str]:
-    """The same of records that are there already."""
-    subject = _Subject(verdict)
+def draw(records: Iterable[Record], verdict: Verdict, most: int = MOST, *, depth: int = 0) -> list[str]:
+    """The same of records that are there already; `depth` as for netprobe.tracker.decode."""
+    subject = _Subject(verdict, depth)
     cited = {citation.frame for citation in verdict.evidence[:most]}
     room = most - len(cited)
     lines: list[str] = []
@@ -71,7 +74,8 @@ def _gap(count: int) -> str:
 class _Subject:
     """The conversation a verdict is about."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, depth: int) -> None:
+        self._depth = depth
         self._server = Endpoint(verdict.address or verdict.target, verdict.port)
         self._client = verdict.client
         try:
@@ -92,7 +96,7 @@ class _Subject:
         if not isinstance(record, Frame):
             return escape(facts.message(record)) if decisive or self._is_ours(record) else None
         d = self._d
-        decode(record.data, 0, len(record.data), record.link_type, d)
+        decode(record.data, 0, len(record.data), record.link_type, d, self._depth)
         protocol = d[c.D_PROTOCOL]
         if protocol == c.P_TCP:
             return self._segment(decisive)

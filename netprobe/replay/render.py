@@ -86,7 +86,7 @@ def packets(outcome: Outcome, verdict: Verdict) -> list[str]:
     """The ladder of a verdict of this case."""
     if outcome.records:
         return ["", *draw(outcome.records, verdict)]
-    return ["", *ladder(outcome.case.capture, verdict)]
+    return ["", *ladder(outcome.case, verdict)]
 
 
 def shown(found: Any) -> str:
