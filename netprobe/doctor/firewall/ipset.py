@@ -110,7 +110,7 @@ def found(one: Ipset, values: Sequence[Number | str | None]) -> Test:
         if not isinstance(value, int | Span):
             return doubt
         inside = one.plain.has(value)
-        return doubt if inside is None else inside
+        return Doubt(Why.QUERY, doubt.about, one.plain.usual(value)) if inside is None else inside
     best: tuple[int, bool] | None = None
     for entry, exception in one.entries:
         tests = [part(value, wanted) for value, wanted in zip(values, entry, strict=False)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from netprobe.doctor.firewall import ipset, words
-from netprobe.doctor.firewall.model import Doubt, Env, Packet, Test, Why
+from netprobe.doctor.firewall.model import Doubt, Env, Packet, Test, Why, flipped
 from netprobe.doctor.firewall.values import Interval, Names, Number, Numbers, Span, every, network, number_of
 
 
@@ -37,14 +37,6 @@ def known(found: bool | None, doubt: Doubt, *, negated: bool = False) -> Test:
     return doubt if found is None else found != negated
 
 
-def flipped(outcome: Test, *, negated: bool) -> Test:
-    """The other way round where negated."""
-    if isinstance(outcome, bool):
-        return outcome != negated
-    usual = None if outcome.usual is None else outcome.usual != negated
-    return Doubt(outcome.why, outcome.about, usual)
-
-
 # --------------------------------------------------------------------------- the core
 
 
@@ -65,7 +57,14 @@ def core(option: Option, packet: Packet) -> Test:
         number = protocol(value[0])
         return (number == 0 or number == packet.protocol) != negated
     if name == "source":
-        return known(address(value[0], packet.src), CLIENT, negated=negated)
+        found = address(value[0], packet.src)
+        if found is None and "/" in value[0] and value[0].rpartition("/")[2].isdigit():
+            usual = Numbers.of([network(value[0])]).usual(packet.src)
+            doubt = Doubt(
+                Why.QUERY, f"depends on the client's address (`{'! ' if negated else ''}-s {value[0]}`)", usual
+            )
+            return flipped(doubt, negated=negated)
+        return known(found, CLIENT, negated=negated)
     if name == "destination":
         return known(address(value[0], packet.dst), CLIENT, negated=negated)
     if name == "in":

@@ -2,7 +2,8 @@
 
 House rules of this file:
 1. Every way that a packet can go is kept, so that no end is missed.
-2. `usual` marks the ways on which every limit, list and clock does what it does for the first SYN of a client.
+2. `usual` marks the ways on which every limit and list does what it does for the first SYN of a client, from an address
+   that nothing names (where none was asked for).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netprobe.doctor.firewall.model import Chain, Doubt, Env, Kind, Packet, Rule, Step, Turn, Verdict, Why
+from netprobe.doctor.firewall.model import Chain, Doubt, Env, Kind, Packet, Rule, Step, Turn, Verdict
 
 MOST_LANES = 256
 DEEPEST = 100
@@ -71,7 +72,7 @@ class Lane:
 
     def doubting(self, doubt: Doubt, side: bool) -> Lane:
         """With one more doubt, decided."""
-        unusual = doubt.why is Why.STATE and doubt.usual is not None and doubt.usual is not side
+        unusual = doubt.usual is not None and doubt.usual is not side
         depth = 1 + (self.doubts.depth if self.doubts else 0)
         return Lane(self.packet, Doubts(self.doubts, doubt, side, self.usual and not unusual, depth), self.trail)
 

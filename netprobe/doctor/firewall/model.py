@@ -92,7 +92,8 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A test that can go both ways. `usual` is how it goes for the first SYN of a client, where that is known."""
+    """A test that can go both ways. `usual` is how it goes for the first SYN of a client from an
+    address like most, where that is known."""
 
     why: Why
     about: str
@@ -100,6 +101,14 @@ class Doubt:
 
 
 Test = bool | Doubt
+
+
+def flipped(outcome: Test, *, negated: bool) -> Test:
+    """The other way round where negated."""
+    if isinstance(outcome, bool):
+        return outcome != negated
+    usual = None if outcome.usual is None else outcome.usual != negated
+    return Doubt(outcome.why, outcome.about, usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +248,8 @@ class Env:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A SYN that arrives. Without a source the walk is for any client; without an interface it is guessed from the
-    addresses, where that is safe."""
+    """A SYN that arrives. Without a source the walk is for a client whose address no rule names; what the named ones
+    get is `sometimes`. Without an interface it is guessed from the addresses, where that is safe."""
 
     destination: str
     port: int

@@ -8,7 +8,7 @@ from typing import Any
 
 from netprobe.doctor.firewall.model import Doubt, Env, Why
 from netprobe.doctor.firewall.nft_values import Field, UnreadError, bounds, collection, unwrapped
-from netprobe.doctor.firewall.values import Value, within
+from netprobe.doctor.firewall.values import Numbers, Span, Value, within
 
 MISS: Any = object()  # no entry
 Key = tuple[str, str, str]
@@ -46,6 +46,8 @@ def is_in(left: Field, right: Any, env: Env, noted: frozenset[str] = frozenset()
         if left.value is not None or left.kind == "ifname"
         else None
     )
+    if found is None and isinstance(members, Numbers) and isinstance(left.value, Span):
+        return Doubt(left.why, f"depends on {left.about}", members.usual(left.value))
     if not found and isinstance(right, str) and right.removeprefix("@") in noted:
         return Doubt(Why.STATE, f"depends on what the packet itself was added to ({right})")
     if found and dynamic:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from netprobe.doctor.firewall import nft_text
-from netprobe.doctor.firewall.model import Doubt, Env, Packet, Test, Why
+from netprobe.doctor.firewall.model import Doubt, Env, Packet, Test, Why, flipped
 from netprobe.doctor.firewall.nft_lookup import MISS, is_in
 from netprobe.doctor.firewall.nft_values import ABSENT, BITMASKS, Field, UnreadError, bounds, constant, field_of
 from netprobe.doctor.firewall.values import Names, Numbers, Span, within
@@ -26,7 +27,9 @@ def test(body: dict[str, Any], packet: Packet, env: Env) -> Test:
     except (KeyError, TypeError, ValueError, AssertionError):
         return Doubt(Why.UNKNOWN, f"`{nft_text.statement({'match': body})}` is not read here")
     if isinstance(found, Doubt):
-        return found
+        return (
+            found if found.why is not Why.QUERY else replace(found, about=f"{found.about} (`{nft_text.match(body)}`)")
+        )
     if found is None:
         return Doubt(left.why, f"depends on {left.about or nft_text.expression(body['left'])}")
     return found
@@ -42,11 +45,18 @@ def compared(op: str, left: Field, right: Any, packet: Packet, env: Env) -> Test
     in_set = is_in(left, right, env, packet.noted)
     if in_set is not MISS:
         negative = op in {"!=", "!"}
-        return in_set if not isinstance(in_set, bool) else in_set != negative
+        if isinstance(in_set, Doubt):
+            return flipped(in_set, negated=negative)
+        return in_set if in_set is None else in_set != negative
     if op == "in" or op == "!" or (op == "==" and kind in BITMASKS and isinstance(right, list) and "ct" in str(kind)):
         return bits(left, constant(kind, right), op)
     if op in {"==", "!="}:
         found = equal(left, right)
+        if found is None and left.kind in {"ip", "ip6"} and isinstance(left.value, Span):
+            low, high = bounds(left.kind, right)
+            if isinstance(low, int) and isinstance(high, int):
+                usual = Numbers.of([(low, high)]).usual(left.value)
+                return flipped(Doubt(left.why, f"depends on {left.about}", usual), negated=op == "!=")
         return found if found is None or op == "==" else not found
     limit = constant(kind, right)
     ranges = {"<": (0, limit - 1), "<=": (0, limit), ">": (limit + 1, HIGHEST), ">=": (limit, HIGHEST)}

@@ -116,6 +116,18 @@ class Numbers:
         touched = any(value.low <= high and low <= value.high for low, high in zip(self.lows, self.highs, strict=True))
         return None if touched or any(value.low <= one <= value.high for one in self.single) else False
 
+    def usual(self, value: Number) -> bool | None:
+        """For an address that may be any: do nearly none (under a sixteenth) or nearly all belong? None: neither.
+        Of IPv6 only global unicast counts (2000::/3, RFC 4291)."""
+        if not isinstance(value, Span) or value.high < (1 << 32) - 1:
+            return None
+        low, high = (1 << 125, (1 << 126) - 1) if value.high >> 32 else (value.low, value.high)
+        inside = sum(low <= one <= high for one in self.single)
+        for first, last in zip(self.lows, self.highs, strict=True):
+            inside += max(0, min(high, last) - max(low, first) + 1)
+        share = inside / (high - low + 1)
+        return False if share < 1 / 16 else True if share > 15 / 16 else None
+
 
 @dataclass(slots=True)
 class Names:
