@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -185,3 +186,38 @@ def test_what_cannot_be_played_is_skipped_and_told(tmp_path: Path, capsys: pytes
     assert run(["replay", "--live", "--json", str(tmp_path)]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["summary"] == {"cases": 2, "by_result": {"skipped": 1, "passed": 1}}
+
+
+# --------------------------------------------------------------------------- damaged recordings
+
+
+def battered(chance: random.Random, whole: Iterable[Record]) -> Iterator[Record]:
+    """A recording of which records are lost, repeated, cut, changed and moved in time."""
+    for untouched in whole:
+        record, fate = untouched, chance.random()
+        if isinstance(record, Frame):
+            data = bytearray(record.data)
+            if fate < 0.08:
+                continue
+            if fate < 0.16:
+                for _ in range(3):
+                    data[chance.randrange(len(data))] = chance.randrange(256)
+            elif fate < 0.2:
+                del data[chance.randrange(len(data)) :]
+            record = replace(record, data=bytes(data))
+        if 0.2 < fate < 0.25:
+            record = replace(record, time_ns=record.time_ns + chance.randrange(-(10**9), 10**9))
+        elif fate < 0.28:
+            yield record
+        yield record
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_battered_recording_still_ends_in_a_verdict(seed: int) -> None:
+    chance = random.Random(seed)
+    name = chance.choice(["reset_host", "up", "drop_host", "drop_host-v6", "proxy_close", "gateway_dead", "no_banner"])
+    recording = read(battered(chance, records(name)))
+    if not recording.lacks:
+        report, _ = play(recording)
+        assert len(report.verdicts) >= 1
+        assert not report.interrupted
