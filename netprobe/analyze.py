@@ -12,25 +12,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netprobe.attempts import address
-from netprobe.errors import NetprobeError
+from netprobe.errors import CannotMeasure, NetprobeError
 from netprobe.interrupts import Interrupts
 from netprobe.model import Fact, Frame, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
-from netprobe.report import CaptureStatus, Report
+from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
-from netprobe.report.summary import Outline, outline
+from netprobe.report.summary import outline
 from netprobe.settling import engines
+from netprobe.settling.asking import Asked, ask, second_opinion
 from netprobe.settling.flow import Flow
+from netprobe.settling.giving import NO_OUTLETS, Giving, Outlets
 from netprobe.settling.kinds import Settling
-from netprobe.settling.lines import Lines
-from netprobe.settling.outlines import Outlines
-from netprobe.tracker import Engine, columns
+from netprobe.tracker import columns
 from netprobe.tracker.undecoded import TUNNEL
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from netprobe.wire.capture import Batch, CaptureReader
 from netprobe.wire.merge import MergedCaptures
+
+__all__ = ["Analysis", "Outlets", "analyze", "run"]
 
 OnVerdict = Callable[[Verdict], None]
 Notice = Callable[[str], None]
@@ -42,23 +43,6 @@ INTERPRETED_BATCH = 8192
 TUNNELS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlets:
-    """Other ways for what is found, for those who want it faster than one verdict after the other.
-
-    `lines`: gets JSON lines, instead of the verdicts. `outline`: told of each attempt, says whether it wants its
-    verdict, too. With either, verdicts of a stranger's capture are not kept. `read`: the file's name, how many of its
-    bytes have been read, and how many there are (0 where nobody knows).
-    """
-
-    lines: Callable[[bytes], None] | None = None
-    outline: Callable[[Outline], bool] | None = None
-    read: Callable[[str, int, int], None] | None = None
-
-
-NO_OUTLETS = Outlets()
-
-
 @dataclass(slots=True)
 class Analysis:
     """What one file gave. `verdicts` are empty where other outlets were asked for; `causes` count all."""
@@ -67,6 +51,8 @@ class Analysis:
     status: CaptureStatus
     causes: Counter[str] = field(default_factory=Counter)
     interrupted: bool = False
+    cross_check: CrossCheck | None = None
+    failure: NetprobeError | None = None
 
 
 def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets = NO_OUTLETS) -> Report:
@@ -100,9 +86,11 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
     causes: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     for one in done:
+        failure = failure or one.failure
         causes.update(one.causes)
         kinds.update(one.status.undecoded)
     undecoded = dict(kinds.most_common())
+    checks = [one.cross_check for one in done if one.cross_check is not None]
     if TUNNEL in undecoded and not options.tunnels:
         notice(f"{undecoded[TUNNEL]:,} packets are in tunnels and were not looked at; --tunnels looks inside")
     return Report(
@@ -121,6 +109,15 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
         ),
         interrupted=interrupted or any(one.interrupted for one in done),
         failure=str(failure) if failure is not None else None,
+        cross_check=_added(checks) if checks else None,
+    )
+
+
+def _added(checks: Sequence[CrossCheck]) -> CrossCheck:
+    return CrossCheck(
+        frames=sum(one.frames for one in checks),
+        left_out=sum(one.left_out for one in checks),
+        differences=tuple(difference for one in checks for difference in one.differences),
     )
 
 
@@ -142,14 +139,21 @@ def _read(
     notice: Notice,
     outlets: Outlets,
 ) -> Analysis:
+    asked = ask(reader, options, notice, outlets.read)
     engine = engines.choose(reader.size, notice, options.compiled)
     compile_ = (lambda loop: getattr(engine.functions, loop.__name__)) if engine.compiled else None
     batches = _told(reader, reader.batches(BATCH if engine.compiled else INTERPRETED_BATCH, compile_), outlets.read)
     first = next(batches, None)
     if first is not None and any(isinstance(fact, TargetFact) for _, fact in first.facts):
-        found = _scan(_records(first, batches), options, on_verdict, outlets)
+        found = _scan(_records(first, batches), options, on_verdict, outlets, asked)
     else:
-        found = _capture(_chained(first, batches), options, engine, on_verdict, outlets)
+        settling = Settling(engine, vantage=options.vantage, depth=TUNNELS if options.tunnels else 0)
+        marks = asked.marks(reader)
+        selection = options.selection.also(options.servers)
+        giving = Giving(
+            settling, engine, selection, on_verdict, outlets, marks=marks, decisive=asked.decisive
+        )
+        found = _capture(_chained(first, batches), giving, Flow(settling.tracker, engine, giving.give, marks))
     found.status = CaptureStatus(
         packets=found.status.packets,
         dropped=max(reader.dropped, found.status.dropped),
@@ -159,6 +163,14 @@ def _read(
     )
     for line in reader.notice_lines:
         notice(line)
+    if asked.decisive is not None and not found.interrupted:
+        depth = TUNNELS if options.tunnels else 0
+        try:
+            found.cross_check = second_opinion(reader, asked.decisive, depth, notice, outlets.read)
+        except CannotMeasure as error:  # the verdicts stand
+            found.failure = error
+        except KeyboardInterrupt:
+            found.interrupted = True
     return found
 
 
@@ -175,15 +187,8 @@ def _told(
 # --------------------------------------------------------------------------- a stranger's capture
 
 
-def _capture(
-    batches: Iterator[Batch], options: AnalyzeOptions, engine: Engine, on_verdict: OnVerdict, outlets: Outlets
-) -> Analysis:
+def _capture(batches: Iterator[Batch], giving: Giving, flow: Flow) -> Analysis:
     """Each attempt's verdict, as it settles; in the end, in order of their first packets."""
-    depth = TUNNELS if options.tunnels else 0
-    settling = Settling(engine, vantage=options.vantage, depth=depth)
-    tracker = settling.tracker
-    giving = _Giving(settling, engine, options, on_verdict, outlets)
-    flow = Flow(tracker, engine, giving.give)
     interrupted = False
     try:
         try:
@@ -198,6 +203,7 @@ def _capture(
             flow.finish()
     finally:
         flow.close()
+    tracker = flow.tracker
     status = CaptureStatus(
         packets=tracker.count(columns.N_FRAMES),
         unsolicited=tracker.count(columns.N_UNSOLICITED),
@@ -207,59 +213,14 @@ def _capture(
     return Analysis(ordered, status, giving.causes, interrupted or held.asked)
 
 
-class _Giving:
-    """Hands out what settled rows are, in the form that was asked for."""
-
-    def __init__(
-        self, settling: Settling, engine: Engine, options: AnalyzeOptions, on_verdict: OnVerdict, outlets: Outlets
-    ) -> None:
-        self._settling = settling
-        self._selection = options.selection.also(options.servers)
-        self._on_verdict = on_verdict
-        self._on_lines = outlets.lines
-        self._on_outline = outlets.outline
-        self._lines = Lines(settling, engine, outlets.lines) if outlets.lines and self._selection.everything else None
-        self._outlines = Outlines(settling)
-        self.verdicts: list[tuple[int, Verdict]] = []
-        self.causes: Counter[str] = Counter()
-
-    def give(self, settled: Sequence[int]) -> None:
-        """These rows are settled."""
-        if self._lines is not None:
-            self._lines.give(settled, self.causes)
-            return
-        settling, table = self._settling, self._settling.tracker.table
-        for row, kind in settling.kinds(settled):
-            if not self._selection.everything and not self._selected(table[row], kind.verdict):
-                continue
-            self.causes[kind.verdict.cause] += 1
-            if self._on_lines is not None:
-                self._on_lines(settling.line(row, kind).encode("ascii"))
-            elif self._on_outline is not None:
-                if self._on_outline(self._outlines.outline(row, kind)):
-                    self._on_verdict(settling.verdict(row))
-            else:
-                verdict = settling.verdict(row)
-                self.verdicts.append((int(table[row][columns.BORN]), verdict))
-                self._on_verdict(verdict)
-
-    def _selected(self, r: Sequence[int], like: Verdict) -> bool:
-        selection, version = self._selection, r[columns.VERSION]
-        return (
-            selection.kind(like)
-            and selection.server(address(r[columns.SERVER : columns.SERVER + 4], version), int(r[columns.SPORT]))
-            and selection.client(address(r[columns.CLIENT : columns.CLIENT + 4], version), int(r[columns.CPORT]))
-        )
-
-
 # --------------------------------------------------------------------------- a saved scan
 
 
 def _scan(
-    batches: Iterator[list[Record]], options: AnalyzeOptions, on_verdict: OnVerdict, outlets: Outlets
+    batches: Iterator[list[Record]], options: AnalyzeOptions, on_verdict: OnVerdict, outlets: Outlets, asked: Asked
 ) -> Analysis:
     """A verdict at the end of each target's observation."""
-    watch = Watch()
+    watch = Watch(marked=asked.own or ())
     verdicts: list[tuple[int, Verdict]] = []
     selection = options.selection.also(options.servers)
     interrupted = False
@@ -267,10 +228,14 @@ def _scan(
     def give(target: TargetFact, now_ns: int) -> None:
         if not selection.server(target.address, target.port):
             return
+        if asked.frames is not None and ((target.address or "").partition("%")[0], target.port) not in watch.meant:
+            return
         verdict = diagnose(watch.evidence(target, now_ns))
         if not selection.verdict(verdict):
             return
         verdicts.append((target.number, verdict))
+        if asked.decisive is not None and asked.decisive.wants(verdict.rule):
+            asked.decisive.take(report_json.line(verdict))
         if outlets.lines is not None:
             outlets.lines(report_json.line(verdict).encode("ascii"))
         elif outlets.outline is None or outlets.outline(outline(verdict)):

@@ -5,7 +5,7 @@ The same for a live scan, a saved one and a test's script: this is where "one pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from netprobe.attempts import Attempt, Form, Segment, address, attempt, from_connection, words
@@ -18,9 +18,12 @@ IMPOSSIBLE_SET = frozenset(one for addresses in IMPOSSIBLE.values() for one in a
 
 
 class Watch:
-    """The tracker, the facts and the frames of one run, in order of arrival."""
+    """The tracker, the facts and the frames of one run, in order of arrival. `marked` frames leave their servers'
+    addresses and ports in `meant`."""
 
-    def __init__(self) -> None:
+    def __init__(self, marked: Container[int] = ()) -> None:
+        self._marked = marked
+        self.meant: set[tuple[str, int]] = set()
         self._tracker = Tracker()
         self._facts: list[Fact] = []
         self._frames: dict[int, Frame] = {}
@@ -66,7 +69,13 @@ class Watch:
                     about.add(record.server.address)
                 else:
                     everyone = True
-        for row in set(self._tracker.receive(frames)) - {-1}:
+        rows = self._tracker.receive(frames)
+        for frame, row in zip(frames, rows, strict=True) if self._marked else ():
+            if row >= 0 and frame.number in self._marked:
+                r = self._tracker.table[row]
+                server = address(r[columns.SERVER : columns.SERVER + 4], r[columns.VERSION])
+                self.meant.add((server, r[columns.SPORT]))
+        for row in set(rows) - {-1}:
             self._known.pop(row, None)
             r = self._tracker.table[row]
             if r[columns.KIND] == columns.K_NEIGHBOR:

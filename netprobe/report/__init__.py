@@ -27,6 +27,27 @@ class CaptureStatus:
     undecoded: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field of a frame that netprobe and tshark decoded differently."""
+
+    file: str
+    frame: int
+    field: str
+    ours: str
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossCheck:
+    """How the decoding of decisive frames compares with tshark's. `left_out`: verdicts whose frames were not compared,
+    since others by the same rule were."""
+
+    frames: int
+    left_out: int = 0
+    differences: tuple[Difference, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run of scan or analyze. Times are nanoseconds since the epoch.
@@ -43,6 +64,7 @@ class Report:
     capture: CaptureStatus = CaptureStatus()
     interrupted: bool = False
     failure: str | None = None
+    cross_check: CrossCheck | None = None
     causes: Mapping[str, int] | None = None  # where the verdicts themselves were handed out and not kept
 
 

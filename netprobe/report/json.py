@@ -58,6 +58,16 @@ def _tail(report: Report) -> dict[str, Any]:
     }
     if capture.undecoded:
         tail["capture"]["undecoded"] = dict(capture.undecoded)
+    if report.cross_check is not None:
+        check = report.cross_check
+        tail["cross_check"] = {
+            "frames": check.frames,
+            "left_out": check.left_out,
+            "differences": [
+                {"file": one.file, "frame": one.frame, "field": one.field, "netprobe": one.ours, "tshark": one.theirs}
+                for one in check.differences
+            ],
+        }
     if report.interrupted:
         tail["interrupted"] = True
     if report.failure is not None:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from netprobe.model import Alternative, Certainty, Citation, Mode, Origin, OriginKind, State, Verdict
-from netprobe.report import Report, by_cause
+from netprobe.report import CrossCheck, Report, by_cause
 from netprobe.report.escape import escape, excerpt
 
 GAP = 2  # tabulate's "plain" puts two blanks between columns
 _NARROWEST_CELL = 12
+_DIFFERENCES = 10
 _LABEL = 10
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35"}
 _STATE_COLOUR = {State.OPEN: "green", State.CLOSED: "red", State.FILTERED: "yellow", State.UNKNOWN: "magenta"}
@@ -286,8 +287,23 @@ def closing(report: Report, verbosity: int, *, counted: bool = False) -> Iterato
     if capture.undecoded and report.mode is Mode.CAPTURE and verbosity >= 0:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in capture.undecoded.items())
         yield f"{sum(capture.undecoded.values()):,} of {capture.packets:,} packets were only counted: {kinds}"
+    if report.cross_check is not None:
+        yield from _cross_checked(report.cross_check)
     for damage in capture.damage:
         yield f"damaged: {escape(damage)}"
+
+
+def _cross_checked(check: CrossCheck) -> Iterator[str]:
+    more = f" (and of {check.left_out:,} verdicts by the same rules none)" if check.left_out else ""
+    told = f"{check.frames:,} decisive frames{more}"
+    if not check.differences:
+        yield f"cross-check: tshark decoded {told} in the same way"
+        return
+    yield f"cross-check: {len(check.differences):,} differences from tshark's decoding in {told}"
+    for one in check.differences[:_DIFFERENCES]:
+        yield f"  {escape(one.file)} frame {one.frame}, {one.field}: netprobe {one.ours}, tshark {escape(one.theirs)}"
+    if len(check.differences) > _DIFFERENCES:
+        yield f"  {len(check.differences) - _DIFFERENCES:,} more: --json has all"
 
 
 def fold(text: str, width: int | None) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from netprobe.settling.marks import Marks
 from netprobe.tracker import SMALL, Engine, Tracker
 from netprobe.wire.batches import Batch
 
@@ -22,8 +23,9 @@ class Flow:
     """The frames of one capture. `give` gets the numbers of settled rows, in order of their first packets; the rows are
     theirs until it returns."""
 
-    def __init__(self, tracker: Tracker, engine: Engine, give: Give) -> None:
-        self._tracker = tracker
+    def __init__(self, tracker: Tracker, engine: Engine, give: Give, marks: Marks | None = None) -> None:
+        self.tracker = tracker
+        self._marks = marks
         self._give = give
         self._pool = ThreadPoolExecutor(1) if engine.compiled else None
         self._away: list[int] = []
@@ -35,8 +37,9 @@ class Flow:
         """Take a batch in."""
         if len(self._touched) < batch.count:
             self._touched = self._engine.integers(batch.count)
-        tracker, at = self._tracker, 0
+        tracker, at = self.tracker, 0
         while at < batch.count:
+            first = at
             at = tracker.advance(
                 batch.buffer,
                 at,
@@ -49,13 +52,15 @@ class Flow:
                 batch.outgoings,
                 self._touched,
             )
+            if self._marks is not None:
+                self._marks.take(batch.numbers, first, at, self._touched)
             if at < batch.count:
                 self._make_room()
 
     def finish(self) -> None:
         """All that is left settles."""
         self._fetch()
-        self._give(self._tracker.settled(everything=True))
+        self._give(self.tracker.settled(everything=True))
 
     def close(self) -> None:
         """End the second thread."""
@@ -64,7 +69,7 @@ class Flow:
 
     def _make_room(self) -> None:
         """Rows are getting scarce: fetch what was given away, then look for more that has settled."""
-        tracker = self._tracker
+        tracker = self.tracker
         size = len(tracker.table)
         if tracker.free_talks == 0:
             tracker.grow_talks()
@@ -93,5 +98,5 @@ class Flow:
         if self._made is not None:
             self._made.result()
             self._made = None
-        self._tracker.release(self._away)
+        self.tracker.release(self._away)
         self._away = []

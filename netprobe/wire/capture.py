@@ -36,6 +36,7 @@ class CaptureReader:
     def __init__(
         self, source: str | os.PathLike[str] | IO[bytes], *, window: int = WINDOW, most_unpacked: int = MOST_UNPACKED
     ) -> None:
+        self.path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
         self.name, stream = _open(source)
         self._file = stream
         self._bytes = ByteStream(stream, window)

@@ -29,8 +29,9 @@ _EMPTY = bytes.fromhex("d4c3b2a1 0200 0400 00000000 00000000 00000400 01000000")
 _AT_ONCE = 500
 _SIGN_OF_LIFE_S = 0.25
 _ONLY_NUMBERS = ["-j", "frame"]
-# Sequence numbers as they are on the wire.
-_HEADERS = ["-J", "frame ip ipv6 tcp icmp icmpv6", "-o", "tcp.relative_sequence_numbers:FALSE"]
+# Each frame as it is on the wire, whatever the user's preferences are: nothing put together, nothing relative.
+_AS_IT_IS = ("tcp.relative_sequence_numbers", "tcp.desegment_tcp_streams", "ip.defragment", "ipv6.defragment")
+_HEADERS = ["-J", "frame ip ipv6 tcp icmp icmpv6", *(word for name in _AS_IT_IS for word in ("-o", f"{name}:FALSE"))]
 
 
 def main(request: dict[str, Any]) -> None:

@@ -54,7 +54,9 @@ class Frames:
     def __init__(self, numbers: Iterable[int] = ()) -> None:
         self._numbers = array("Q", sorted(numbers))
 
-    def __contains__(self, number: int) -> bool:
+    def __contains__(self, number: object) -> bool:
+        if not isinstance(number, int):
+            return False
         at = bisect_left(self._numbers, number)
         return at < len(self._numbers) and self._numbers[at] == number
 
@@ -71,12 +73,20 @@ def matching(path: Path, expression: str, read: Read | None, notice: Told) -> Fr
     many are done. Raises UsageError for a filter that tshark refuses, with its words; CannotMeasure where tshark or
     pyshark is missing or fails."""
     numbers = array("Q")
+    with _opened(path):
+        pass  # a file that can't be read twice is refused before anything else
     # Tried on its own first: a closing parenthesis too many in it must not change what the rest means, and tshark's
     # words must be about what was typed.
     _refuse_if_bad(expression)
     for answer in _asked(path, f"({expression}) && (tcp || icmp || icmpv6)", headers=False, read=read, notice=notice):
         numbers.extend(answer.get("frames", ()))
     return Frames(numbers)
+
+
+def ready(path: Path) -> None:
+    """Find out before a long analysis whether tshark can be asked about this file afterwards. Raises as `matching`."""
+    with _opened(path):
+        _refuse_if_bad("frame")
 
 
 def headers(path: Path, numbers: Iterable[int], read: Read | None, notice: Told) -> dict[int, dict[str, Any]]:
