@@ -38,6 +38,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             ),
             "watch",
             "clients",
+            "pairing",
         },
         {"nouns", "request"},
     ),
@@ -45,7 +46,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "doctor": ({"doctor"}, {"nouns"}),
     "report": ({"report"}, {"nouns", "doctor"}),
     "drivers": (
-        {"interrupts", "scan", "analyze", "settling", "replay", "explain"},
+        {"interrupts", "scan", "analyze", "crosscheck", "settling", "replay", "explain"},
         {"nouns", "request", "core", "wire", "report"},
     ),
     "cli": ({"cli", "__main__", "pytest_plugin"}, {"nouns", "request", "core", "wire", "doctor", "report", "drivers"}),
