@@ -39,6 +39,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "watch",
             "clients",
             "pairing",
+            "pairing",
         },
         {"nouns", "request"},
     ),
@@ -46,7 +47,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "doctor": ({"doctor"}, {"nouns"}),
     "report": ({"report"}, {"nouns", "doctor"}),
     "drivers": (
-        {"interrupts", "scan", "analyze", "crosscheck", "settling", "replay", "explain"},
+        {"interrupts", "scan", "analyze", "analyze_pair", "crosscheck", "settling", "replay", "explain"},
         {"nouns", "request", "core", "wire", "report"},
     ),
     "cli": ({"cli", "__main__", "pytest_plugin"}, {"nouns", "request", "core", "wire", "doctor", "report", "drivers"}),
