@@ -70,6 +70,7 @@ PLACES = {
     "silence": "between the last hop that was heard of and the next",
     "host": "the target itself",
     "next-hop": "the neighbour that does not answer",
+    "between": "between the two captures",
     "local": "this machine",
     "resolver": "the resolver",
     "unknown": "can't be told",

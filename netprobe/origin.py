@@ -23,6 +23,9 @@ def find(place: Place, e: Evidence) -> Origin:
         return Origin(OriginKind.PATH, _router(e, hop) if hop is not None else None, hop)
     if place is Place.SILENCE:
         return _silence(e)
+    if place is Place.BETWEEN:
+        first = (e.syns or e.attempts)[0]
+        return Origin(OriginKind.PATH, between=(first.client.address, e.target.address))
     if place is Place.NEXT_HOP:
         return _next_hop(e)
     if place in (Place.TARGET, Place.HOST):

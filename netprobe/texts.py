@@ -22,6 +22,22 @@ CLIENT_TEXT = {
 }
 
 
+# What rules for two captures tell, where there are two.
+PAIRED: dict[str, object] = {
+    "pair_syns": 0,
+    "pair_answers": 0,
+    "pair_because": "one capture lacks what it should have",
+    "pair_forged_ttl": "unknown",
+    "pair_syn_told": "",
+    "pair_answer_told": "an answer",
+    "pair_size": 0,
+    "pair_copies": 0,
+    "pair_passed": 0,
+    "pair_way": "between the two captures",
+    "pair_server": "another machine",
+}
+
+
 class _Values(dict[str, object]):
     """A value that is not known is said so instead of failing."""
 
@@ -56,6 +72,7 @@ def values(e: Evidence, origin: Origin) -> dict[str, object]:
         "we": "we" if e.host is None else "the client",
         "syn_tos": _syn_tos(e),
     }
+    found.update(PAIRED | e.paired)
     _sides(found, e)
     if e.features.get("stuck") is not None:
         found["stuck"] = e.features["stuck"].partition("-")[0]

@@ -71,6 +71,7 @@ class Evidence:
     host: Host | None = None  # one attempt of a capture is judged; None in a scan of our own
     vantage: str | None = None  # the side that the user told
     vantage_because: str = ""
+    paired: dict[str, object] = field(default_factory=dict)  # what a second capture adds to the values of texts
     named: dict[str, object] = field(default_factory=dict)  # what texts shall say instead of their own values
 
     def waits_until(self, time_ns: int) -> None:

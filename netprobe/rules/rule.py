@@ -19,6 +19,7 @@ class Place(StrEnum):
     SILENCE = "silence"  # bounded by the walk: where probes were last heard of
     HOST = "host"  # the host itself, proven to drop
     NEXT_HOP = "next-hop"  # the neighbour that doesn't answer
+    BETWEEN = "between"  # between two captures, the client's and the server's
     LOCAL = "local"  # this machine
     RESOLVER = "resolver"
     UNKNOWN = "unknown"

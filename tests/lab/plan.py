@@ -54,11 +54,13 @@ class Plan:
 
     # ------------------------------------------------------------------ addresses
 
-    @staticmethod
-    def number(scenario: Scenario) -> int:
+    def number(self, scenario: Scenario) -> int:
         """The last octet of a scenario's address: its place in the whole table, so that it doesn't depend on the
-        choice."""
-        return 10 + SCENARIOS.index(scenario)
+        choice; those that aren't in the table come after it."""
+        if scenario in SCENARIOS:
+            return 10 + SCENARIOS.index(scenario)
+        others = [one for one in self.scenarios if one not in SCENARIOS]
+        return 10 + len(SCENARIOS) + others.index(scenario)
 
     def address(self, scenario: Scenario, family: int) -> str:
         """The address that is dialled in a scenario."""

@@ -46,18 +46,21 @@ def available() -> str:
     return ""
 
 
-def chosen(names: Iterable[str] | None) -> tuple[Scenario, ...]:
-    """The scenarios of these names, and those whose verdicts they refer to; all for None. Raises LabError."""
+def chosen(names: Iterable[str | Scenario] | None) -> tuple[Scenario, ...]:
+    """The scenarios of these names, and those whose verdicts they refer to; all for None. Scenarios that are given
+    themselves needn't be in the table. Raises LabError."""
     if names is None:
         return SCENARIOS
     known = {scenario.name: scenario for scenario in SCENARIOS}
-    wanted = set(names)
+    given = list(names)
+    others = tuple(one for one in given if isinstance(one, Scenario) and one.name not in known)
+    wanted = {one if isinstance(one, str) else one.name for one in given} - {one.name for one in others}
     unknown = sorted(wanted - set(known))
     if unknown:
         raise netns.LabError(f"no such scenario: {', '.join(unknown)} (see: python -m tests.lab list)")
     for name in list(wanted):
         wanted.update(known[name].verdicts)
-    return tuple(scenario for scenario in SCENARIOS if scenario.name in wanted)
+    return (*(scenario for scenario in SCENARIOS if scenario.name in wanted), *others)
 
 
 class Lab:
@@ -65,7 +68,7 @@ class Lab:
 
     _count = 0
 
-    def __init__(self, scenarios: Iterable[str] | None = None, clients: int = 4, forged: int = 3) -> None:
+    def __init__(self, scenarios: Iterable[str | Scenario] | None = None, clients: int = 4, forged: int = 3) -> None:
         self.scenarios = chosen(scenarios)
         self.clients = tuple(f"c{index}" for index in range(clients))
         self.forged = forged  # forged packets of each kind per SYN, where a scenario has a forger
