@@ -309,9 +309,11 @@ def _packets() -> dict[str, Make]:
 def _colliding() -> bytes:
     """SYNs whose addresses and ports add up to the same in a hash that is only a sum of products."""
     frames = []
-    for n in range(4000):
-        source = f"10.{n * 13 >> 16 & 255}.{n * 13 >> 8 & 255}.{n * 13 & 255}"
-        frames.append(ip_packet(source, B, 6, struct.pack("!H", 60000 - 11 * n) + PACKET[22:]))
+    for n in range(10_000):
+        i, j = n % 5000 * 13, n // 5000 * 13
+        source, server = f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}", f"198.51.100.{j}"
+        ports = struct.pack("!HH", 60000 - 11 * (n % 5000), 5000 - 11 * (n // 5000))
+        frames.append(ip_packet(source, server, 6, ports + PACKET[24:]))
     return captured(*frames)
 
 

@@ -544,7 +544,7 @@ def advance(
     """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. Stops before a frame
     for which no row or no place for payload might be free, and returns its index, else `last`. The caller keeps `slots`
     at most half full."""
-    mask = len(slots) - 1
+    mask = len(slots) - 2  # behind the last place stands the hash's key
     for i in range(first, last):
         if counters[N_FREE_ROWS] <= counters[N_RESERVE] or counters[N_FREE_TALKS] == 0:
             return i
