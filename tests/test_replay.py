@@ -347,6 +347,24 @@ def test_files_that_are_read_together(tmp_path: Path, capsys: Captured) -> None:
     assert said.out.splitlines()[-1] == "1 case: 1 failed"
 
 
+def test_both_sides_of_a_conversation(tmp_path: Path, capsys: Captured) -> None:
+    for name in ("replies_drop_r2", "replies_drop_r2-server"):
+        shutil.copy(CAPTURES / f"{name}.pcapng", tmp_path)
+    case = tmp_path / "replies_drop_r2.toml"
+    case.write_text(
+        'server_capture = "replies_drop_r2-server.pcapng"\n'
+        '[[expect]]\nserver = "203.0.113.105:22"\ncause = "up"\n',
+        "utf-8",
+    )
+    assert run(["replay", "--accept", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""  # the server's capture has its case
+    out = said.out
+    assert "! cause  up        reply-filtered" in out
+    assert out.index("seen by the client:") < out.index("seen by the server:") < out.index("<-- SYN,ACK")
+    assert 'cause = "reply-filtered"' in case.read_text("utf-8")
+
+
 def test_how_a_capture_is_read(tmp_path: Path) -> None:
     for name in ("a.pcap", "b.pcap", "s.pcap"):
         (tmp_path / name).touch()

@@ -84,6 +84,10 @@ def replay(case: Case) -> Outcome:
 
 def analyzed(case: Case) -> Report:
     """What the rules find in a case's capture now. Raises UnreadableCapture."""
+    if case.server_capture is not None:
+        from netprobe import analyze_pair
+
+        return analyze_pair.run(options(case), _nobody, _nobody)
     from netprobe import analyze
 
     return analyze.run(options(case), _nobody, _nobody)

@@ -32,23 +32,33 @@ _ARROW = 16
 
 def ladder(case: Case, verdict: Verdict, most: int = MOST) -> list[str]:
     """The packets a verdict is about, at most `most` of them. Empty where the capture can't be read again."""
+    depth = TUNNELS if case.tunnels else 0
     try:
-        records = MergedCaptures((case.capture, *case.together)) if case.together else CaptureReader(case.capture)
-        return draw(records, verdict, most, depth=TUNNELS if case.tunnels else 0)
+        if case.server_capture is None:
+            records = MergedCaptures((case.capture, *case.together)) if case.together else CaptureReader(case.capture)
+            return draw(records, verdict, most, depth=depth)
+        lines: list[str] = []
+        for side, capture in (("client", case.capture), ("server", case.server_capture)):
+            drawn = draw(CaptureReader(capture), verdict, most // 2, depth=depth, by_time=True)
+            lines += [f"{'':10}seen by the {side}:", *drawn] if drawn else []
+        return lines
     except NetprobeError:
         return []
 
 
-def draw(records: Iterable[Record], verdict: Verdict, most: int = MOST, *, depth: int = 0) -> list[str]:
-    """The same of records that are there already; `depth` as for netprobe.tracker.decode."""
+def draw(
+    records: Iterable[Record], verdict: Verdict, most: int = MOST, *, depth: int = 0, by_time: bool = False
+) -> list[str]:
+    """The same of records that are there already; `depth` as for netprobe.tracker.decode. `by_time`: the verdict cites
+    two captures, whose frame numbers are told apart by their times."""
     subject = _Subject(verdict, depth)
-    cited = {citation.frame for citation in verdict.evidence[:most]}
+    cited = {citation.frame: citation.time_ns for citation in verdict.evidence[:most]}
     room = most - len(cited)
     lines: list[str] = []
     skipped = 0
     start_ns: int | None = None
     for record in records:
-        decisive = record.number in cited
+        decisive = record.number in cited and (not by_time or cited[record.number] == record.time_ns)
         text = subject.text(record, decisive=decisive)
         if text is None:
             continue
