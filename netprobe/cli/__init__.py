@@ -29,6 +29,7 @@ Examples:
   sudo netprobe scan server.example.com       why can't I reach it? (works without sudo, too, and sees less)
   netprobe analyze scan.pcapng                the same question, asked of a saved capture
   sudo netprobe doctor                        on the server: why can't clients get in?
+  netprobe replay captures/                    captures as regression tests: expected against found
   netprobe explain no-listener                what a cause means, and what to do
 
 Exit codes: 0 everything is up, 1 something is not and is diagnosed, 2 usage, 3 could not measure, 4 damaged input,
