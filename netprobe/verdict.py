@@ -151,6 +151,8 @@ def _seen_from(e: Evidence) -> Iterator[str]:
         yield "only the client's packets are in this capture"
     elif e.features.get("sides") == "server-only":
         yield "only the server's packets are in this capture"
+    if e.features.get("ended") == "reset" and e.features.get("kex") in ("began", "other"):
+        yield "the server's side reset the connection later"
     if "rhythm" in e.features:
         yield RHYTHMS[e.features["rhythm"]]
 

@@ -9,7 +9,8 @@ vantage server                   what --vantage tells of a stranger's capture
 0.021 < RA ttl 62 win 0          a segment of the server; numbers fit unless said otherwise: `seq +1`, `ack 7`
 0.3 > PA "SSH-2.0-x\\r\\n"         payload
 1.00 > S ttl 2 port 40001 to 80  another flow: `port` is the client's, `to` the server's
-1.01 < icmp 11/0 from 198.51.100.2 port 40001 to 80      quotes the last packet of that flow; `bytes 8` of it
+1.01 < icmp 11/0 from 198.51.100.2 port 40001 to 80      quotes the last packet of that flow; `bytes 8` of it;
+                                 `>` an error that goes to the server, and quotes its last packet
 1.1 > echo id 7 seq 1 / 1.2 < reply id 7 seq 1 / 1.3 > who-has 192.0.2.5 / 1.4 < is-at 192.0.2.5
 0.0 fact started id 1 port 40000 / 0.1 fact failed ECONNREFUSED / 0.0 fact route ok via 192.0.2.254
 until 6                          when the verdict is given (default: at the last record)
@@ -68,7 +69,8 @@ class Flow:
     s_iss: int
     c_next: int
     s_next: int
-    sent: Segment | None = None
+    sent: Segment | None = None  # the client's last packet, and the server's
+    said: Segment | None = None
     acknowledged: bool = False
 
 
@@ -226,7 +228,7 @@ class Ladder:
         ends = (self.client, f.get("from", self.server)) if out else (f.get("from", self.server), self.client)
         ttl, tos = int(f.get("ttl", 64)), int(f.get("tos", "0"), 0)
         if what == "icmp":
-            packet = self._icmp(ends, f, ttl, tos)
+            packet = self._icmp((f["from"], self.server) if out else ends, f, ttl, tos, out)
         elif what in ("echo", "reply"):
             packet = echo(*ends, int(f.get("id", 7)), int(f.get("seq", 1)), what == "reply", ttl, tos)
         elif what in ("who-has", "is-at"):
@@ -278,6 +280,8 @@ class Ladder:
             more="mf" in options,
         )
         after = (seq + len(data) + ("S" in flags) + ("F" in flags)) & 0xFFFFFFFF
+        if not out:
+            flow.said = segment
         if out:
             flow.sent = segment
             flow.c_next = max(flow.c_next, after) if plain else flow.c_next
@@ -286,10 +290,12 @@ class Ladder:
             flow.acknowledged = flow.acknowledged or "S" in flags
         return segment
 
-    def _icmp(self, ends: tuple[str, str], f: dict[str, str], ttl: int, tos: int) -> bytes:
+    def _icmp(self, ends: tuple[str, str], f: dict[str, str], ttl: int, tos: int, out: bool) -> bytes:
         flow, cport, sport = self._flow(f)
         kind, code = (int(part) for part in f["code"].split("/"))
-        sent = flow.sent or Segment(src=Endpoint(self.client, cport), dst=Endpoint(self.server, sport), seq=flow.c_iss)
+        sent = (flow.said if out else flow.sent) or Segment(
+            src=Endpoint(self.client, cport), dst=Endpoint(self.server, sport), seq=flow.c_iss
+        )
         quoted = replace(sent, seq=offset(f.get("seq"), sent.seq), ttl=int(f.get("qttl", 1)))
         keep = int(f["bytes"]) if "bytes" in f else None
         return icmp_error(*ends, kind, code, quoted.packet(), ttl, tos, keep)

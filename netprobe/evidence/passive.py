@@ -14,7 +14,6 @@ from netprobe.evidence.answer import SILENCE_NS
 from netprobe.evidence.record import SECOND, Evidence, said
 from netprobe.evidence.reset import place_reset
 from netprobe.evidence.vantage import vantage_of
-from netprobe.icmp import IcmpKind
 from netprobe.tracker import columns as c
 from netprobe.tracker.sides import QUIET_NS
 
@@ -140,6 +139,7 @@ def _forged(e: Evidence, a: Attempt) -> None:
         word = _signs(a, c.B_S_SIGNS)
         if word is not None:
             e.features["forged"] = word
+            e.features["reset_place"] = "early" if a.looks >> c.B_EARLY_RESET & 1 else "later"
             e.cite("forged", a.rst.frame, a.rst.time_ns, said(a.rst, a.rst.letters))
             last = a.server_data or a.synack
             e.cite("forged", last.frame, last.time_ns, f"a packet of the server itself: ttl {last.ttl}")
@@ -154,7 +154,7 @@ def _forged(e: Evidence, a: Attempt) -> None:
 
 def _stuck(e: Evidence, a: Attempt) -> None:
     """Loss that depends on size."""
-    if a.icmp is not None and a.icmp.meaning.kind is IcmpKind.TOO_BIG:
+    if a.looks >> c.B_TOO_BIG & 1:
         e.features["too_big"] = "yes"
     word = next((word for bit, word in STUCK.items() if a.looks >> bit & 1), None)
     if word is None and a.looks >> c.B_S_MISSING & 1 and a.server_data is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netprobe import greeting, ssh
 from netprobe.attempts import UNSEEN, Attempt
 from netprobe.evidence.record import IMPOSSIBLE, SECOND, Conversation, Evidence, Payload, said
-from netprobe.tracker.columns import B_LEFT_2, B_LEFT_12
+from netprobe.tracker.columns import B_LEFT_2, B_LEFT_12, B_SAID_MORE, B_TOLD_TWICE
 
 # Servers that look a name up before they speak take 5 s a try (resolv.conf(5), timeout).
 KEX_PATIENCE_NS = 2_500_000_000
@@ -81,8 +81,9 @@ def _service(e: Evidence, c: Conversation) -> None:
     if a.server_data is not None:
         e.cite("spoke", a.server_data.frame, a.server_data.time_ns, "the server's first bytes")
     e.features["handshake"] = "complete"
+    repeated = a.synack.count >= 2 if e.host is None else bool(a.looks >> B_TOLD_TWICE & 1)
     if (
-        a.synack.count >= 2
+        repeated
         and a.synack.last_ns > a.client_ack.time_ns
         and 0 <= a.client_acked <= 1
         and not a.server_bytes
@@ -174,6 +175,10 @@ def _kex(e: Evidence, c: Conversation) -> None:
     a = c.attempt
     if c.opening.kexinit:
         e.features["kex"] = "began"
+    elif e.host is not None and (c.opening.rest or a.looks >> B_SAID_MORE & 1):
+        e.features["kex"] = "other"  # its beginning may not have been captured, or not whole
+    elif e.host is not None and _left(e, a) and not a.looks >> B_LEFT_2 & 1:
+        return  # the client had what it wanted
     elif a.client_data is None and e.features.get("ended") == "open" and e.features["expect"] == "ssh":
         e.waits_until(c.last_ns + KEX_PATIENCE_NS)
     elif a.client_data is not None and e.features.get("ended") == "open":

@@ -153,7 +153,11 @@ FEATURES: dict[str, dict[str, str]] = {
     "ended_early": {"at-once": "within a round trip of our ACK, before we said anything", "later": "afterwards"},
     "reset_window": {"zero": "the RST has window 0", "open": "the RST has a window: a process's socket made it"},
     "reset_ttl": {"same": "TTL as in the SYN-ACK", "different": "another TTL than the SYN-ACK"},
-    "kex": {"began": "the server's KEXINIT arrived", "stalled": "identification exchanged, then nothing for 2.5 s"},
+    "kex": {
+        "began": "the server's KEXINIT arrived",
+        "stalled": "identification exchanged, then nothing for 2.5 s",
+        "other": "the server went on after its identification, with what is no KEXINIT or was not captured whole",
+    },
     "gap": {"yes": "a later, smaller segment arrived where the first one is missing"},
     "our_words": {"acknowledged": "the server's stack acknowledged what we said", "lost": "it did not"},
     "small_mss": {"began": "with a small MSS the KEXINIT arrives", "stalled": "neither"},
@@ -181,6 +185,10 @@ FEATURES: dict[str, dict[str, str]] = {
     "forged": {
         "proven": "the reset has a TTL that none of the server's packets has, and the server goes on after it",
         "likely": "the reset doesn't continue the server's packets (TTL, numbers, IP ID, window, flow label)",
+    },
+    "reset_place": {
+        "early": "the reset stands within the first 255 bytes of the server's stream, the room of an identification",
+        "later": "beyond",
     },
     "forged_client": {
         "proven": "the same of a reset in the client's name: the client goes on after it",

@@ -96,7 +96,7 @@ RULES = (
     # ----------------------------------------------------------------- resets that are not their sender's
     _row(
         "NP326",
-        "answer=syn-ack forged=proven spoke=ssh2 kex=-",
+        "answer=syn-ack forged=proven spoke=ssh2 reset_place=early",
         State.OPEN,
         "syn-ack",
         "reset-after-banner",
@@ -153,13 +153,13 @@ RULES = (
     ),
     _row(
         "NP338",
-        "answer=syn-ack forged=likely kex=began",
+        "answer=syn-ack forged=likely kex=began|other",
         State.OPEN,
         "syn-ack",
         "reset-on-path",
         Certainty.LIKELY,
         (
-            "the server identified itself ({identification}) and began the key exchange; then came a reset that doesn't continue its packets: {signs}",
+            "the server identified itself ({identification}) and went on; then came a reset that doesn't continue its packets: {signs}",
         ),
         (PROCESS,),
         INJECTOR,

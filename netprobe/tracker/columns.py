@@ -183,6 +183,7 @@ T_OTHER = 3
 
 # --- when the client repeated its SYN: three gaps, four bits each, one of the W_ values
 RHYTHM = HOST + HOST_WIDTH
+TOO_BIG = RHYTHM + 1  # 1: an ICMP error said that a packet of either side was too big
 W_HALF = 1  # about half a second; then one, two, three, four, six, eight
 W_ONE = 2
 W_TWO = 3
@@ -200,7 +201,7 @@ G_OFFSET = 1  # in the stream
 G_LENGTH = 2  # bytes on the wire
 G_TIME = 3
 G_SEEN = 4  # bytes of it that were captured
-S_SEGMENTS = RHYTHM + 1
+S_SEGMENTS = TOO_BIG + 1
 S_SEGMENTS_N = 24
 C_SEGMENTS = S_SEGMENTS + S_SEGMENTS_N * SEGMENT_WIDTH
 C_SEGMENTS_N = 4
@@ -226,6 +227,9 @@ B_LEFT_12 = 47  # the client closed 12 s or more after the last that it heard; o
 B_LEFT_2 = 48
 B_ASKED_TWICE = 49  # the SYN was sent twice (0.1 s apart and more)
 B_TOLD_TWICE = 50  # the SYN-ACK was
+B_SAID_MORE = 51  # the server sent more than an identification has room for
+B_EARLY_RESET = 52  # the server's first reset stands within that room
+B_TOO_BIG = 53
 SIGNS_WIDTH = 9
 # --- the first payload bytes of a connection, in a place of their own: the server's, then the client's
 S_KEPT = 2048

@@ -53,6 +53,7 @@ from netprobe.tracker.columns import (
     D_TOS,
     D_TTL,
     D_TYPE,
+    D_VERSION,
     D_WINDOW,
     DECODABLE,
     ECHOED,
@@ -115,6 +116,7 @@ from netprobe.tracker.columns import (
     SYNACK,
     SYNACK2,
     TIME,
+    TOO_BIG,
     TOS,
     TOUCHED,
     TTL,
@@ -451,6 +453,19 @@ def quoted_between(
     return int(row)
 
 
+def quoted_of_server(d: Row, table: Rows, slots: MutableSequence[int], mask: int) -> int:
+    """The row whose server sent the quoted segment, if its sequence number is one that was sent; else -1."""
+    slot = find(d, D_Q_SRC, D_Q_DST, d[D_Q_SPORT], d[D_Q_DPORT], K_TCP, table, slots, mask)
+    if d[D_Q_PROTOCOL] != IP_TCP or slots[slot] == 0:
+        return -1
+    row = slots[slot] - 1
+    r = table[row]
+    behind = distance(r[S_NEXT], d[D_Q_SEQ])
+    if r[SPORT] != d[D_Q_SPORT] or not same(r, SERVER, d, D_Q_SRC) or behind < 0 or behind > 0x3FFFFFFF:
+        return -1
+    return int(row)
+
+
 def receive_error(
     d: Row,
     number: int,
@@ -462,10 +477,18 @@ def receive_error(
 ) -> int:
     """An ICMP error: it counts for the attempt it quotes when ports and sequence number are ones that were sent."""
     row = quoted(d, table, slots, mask, counters)
+    too_big = d[D_TYPE] == 2 if d[D_VERSION] == 6 else d[D_TYPE] == 3 and d[D_CODE] == 4
+    if row < 0 and too_big:
+        row = quoted_of_server(d, table, slots, mask)
+        if row >= 0:
+            table[row][TOO_BIG] = 1
+            return row
     if row < 0:
         counters[N_UNSOLICITED] += 1
         return -1
     r = table[row]
+    if too_big:
+        r[TOO_BIG] = 1
     if r[ICMP + I_FRAME] != 0:
         r[ICMP + I_COUNT] += 1
         r[ICMP + I_LAST] = time

@@ -22,6 +22,7 @@ from netprobe.tracker.columns import (
     B_C_STATE,
     B_C_STUCK,
     B_C_UNHEARD,
+    B_EARLY_RESET,
     B_LEFT_2,
     B_LEFT_12,
     B_ONWARD,
@@ -31,7 +32,9 @@ from netprobe.tracker.columns import (
     B_S_STATE,
     B_S_STUCK,
     B_S_UNHEARD,
+    B_SAID_MORE,
     B_TOLD_TWICE,
+    B_TOO_BIG,
     C_ACK,
     C_FIN,
     C_RST,
@@ -105,10 +108,12 @@ from netprobe.tracker.columns import (
     O_SACKED,
     ONWARD,
     RHYTHM,
+    S_BYTES,
     S_DATA,
     S_SIDE,
     SYNACK,
     TIME,
+    TOO_BIG,
     W_EIGHT,
     W_FOUR,
     W_HALF,
@@ -154,6 +159,7 @@ COPY_NS = 100_000_000  # sooner it is a copy of the same packet: mirror ports an
 LONG_NS = 60_000_000_000  # a single SYN that stays unanswered for so long is silence
 SPACED_NS = 1_000_000_000
 QUIET_NS = 2_500_000_000
+IDENTIFICATION = 255  # bytes, RFC 4253 4.2
 LEFT_LATE_NS = 12_000_000_000  # the two waits for a server's first word (TargetFact.banner_wait_ns, and any service's)
 LEFT_NS = 2_000_000_000
 M_LONG = 1  # the last SYN is so long ago
@@ -213,6 +219,8 @@ def become(r: Row, side: int, new: int) -> None:
 
 def follow(r: Row, d: Row, own: int, peer: int, time: int) -> None:
     """Take in a packet of the side `own`."""
+    if steady(r, d, own, peer):
+        return
     flags = d[D_FLAGS]
     begin(r, d, own)
     relative = distance(d[D_SEQ], r[own + E_START])
@@ -240,6 +248,27 @@ def follow(r: Row, d: Row, own: int, peer: int, time: int) -> None:
     heard = r[S_SIDE + E_COUNT] + r[S_SIDE + E_RESETS] > 0
     if own == C_SIDE and not heard and flags & F_ACK and not flags & (F_SYN | F_RST):
         r[ONWARD] = 1
+
+
+def steady(r: Row, d: Row, own: int, peer: int) -> bool:
+    """The short way for most packets: the next in order on an open connection, with nothing to tell."""
+    flags, length = d[D_FLAGS], d[D_PAYLOAD]
+    if flags & (F_SYN | F_FIN | F_RST | F_ACK) != F_ACK or d[D_SEQ] != r[own + E_LAST] or d[D_WINDOW] == 0:
+        return False
+    if r[own + E_STATE] & 15 != Z_ESTABLISHED or r[peer + E_STATE] & 15 != Z_ESTABLISHED:
+        return False
+    seen = 1 << ((L_DATA if length > 0 else L_ACK) + (16 if own == S_SIDE else 0))
+    if not r[HISTORY_SEEN] & seen or r[own + E_RESETS] or r[own + E_HOLED] or r[peer + E_HOLED]:
+        return False
+    if distance(d[D_ACK], r[peer + E_LAST]) > 0:
+        return False
+    if d[D_ACK] != r[peer + E_ACKED] or r[peer + E_AGAIN_COUNT] or d[D_OPTIONS] & O_SACKED:
+        acknowledge(r, d, peer)
+    if length > r[own + E_LARGEST]:
+        r[own + E_LARGEST] = length
+    r[own + E_LAST] = (d[D_SEQ] + length) & 0xFFFFFFFF
+    keep_looks(r, d, own)
+    return True
 
 
 def past(d: Row) -> int:
@@ -529,6 +558,12 @@ def looks(r: Sequence[int]) -> int:
         found |= 1 << B_C_UNHEARD
     if unheard(r, S_SIDE):
         found |= 1 << B_S_UNHEARD
+    if r[TOO_BIG]:
+        found |= 1 << B_TOO_BIG
+    if r[S_BYTES] > IDENTIFICATION:
+        found |= 1 << B_SAID_MORE
+    if r[S_SIDE + E_RESETS] and distance(r[S_SIDE + E_RST_SEQ], r[S_SIDE + E_START]) <= IDENTIFICATION:
+        found |= 1 << B_EARLY_RESET
     left = r[C_FIN + TIME] if r[C_FIN + FRAME] != 0 else r[C_RST + TIME]
     heard = r[S_DATA + LAST] if r[S_DATA + FRAME] != 0 else r[C_ACK + TIME]
     if left - heard >= LEFT_LATE_NS:
