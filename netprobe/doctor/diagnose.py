@@ -7,7 +7,7 @@ House rules of this file:
 
 from __future__ import annotations
 
-from netprobe.doctor.checks import BY_ID, CHECKS
+from netprobe.doctor.checks import CHECKS
 from netprobe.doctor.facts import Facts
 from netprobe.doctor.finding import Diagnosis, Reason, Result, Ruling, Status
 
@@ -27,8 +27,8 @@ def _ruling(facts: Facts, reason: Reason, results: list[Result]) -> Ruling:
     mine = [one for one in results if reason in one.reasons]
     faults = [one for one in mine if one.status is Status.FAULT]
     risks = [one for one in mine if one.status is Status.RISK]
-    blind = [one for one in mine if one.status is Status.UNKNOWN and BY_ID[one.check].decisive]
-    decisive = [one for one in mine if BY_ID[one.check].decisive and one.status in {Status.FINE, Status.NOT_APPLICABLE}]
+    blind = [one for one in mine if one.status is Status.UNKNOWN and one.decisive]
+    decisive = [one for one in mine if one.decisive and one.status in {Status.FINE, Status.NOT_APPLICABLE}]
     if faults or (risks and not blind):
         told = faults or risks
         return Ruling(reason=reason, state="ruled-in" if faults else "partly", because=told[0].says, checks=_ids(told))
@@ -36,7 +36,7 @@ def _ruling(facts: Facts, reason: Reason, results: list[Result]) -> Ruling:
         why = f" ({blind[0].because[0]})" if blind[0].because else ""
         return Ruling(reason=reason, state="unknown", because=blind[0].says.rstrip(".") + why, checks=_ids(blind))
     if reason is Reason.WRONG and facts.asked.user is None and decisive and decisive[0].status is Status.FINE:
-        says = "The port is right; credentials were not asked about (--user NAME)."
+        says = f"{decisive[0].says} Credentials were not asked about (--user NAME)."
         return Ruling(reason=reason, state="unknown", because=says, checks=_ids(decisive))
     return Ruling(
         reason=reason,

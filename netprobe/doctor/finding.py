@@ -53,6 +53,7 @@ class Result:
     first: int = 50
     check: str = ""
     name: str = ""
+    decisive: bool = False
 
     @property
     def finding(self) -> bool:
@@ -77,7 +78,8 @@ class Check:
         found = self.function(facts)
         results = found if isinstance(found, tuple) else (found,)
         return tuple(
-            replace(one, check=self.id, name=self.name, reasons=one.reasons or self.reasons) for one in results
+            replace(one, check=self.id, name=self.name, decisive=self.decisive, reasons=one.reasons or self.reasons)
+            for one in results
         )
 
 
@@ -133,5 +135,5 @@ class Diagnosis:
 
     @property
     def measured(self) -> bool:
-        """Whether each of the five reasons could be ruled in or out."""
-        return all(one.state != "unknown" for one in self.reasons)
+        """Whether every check that decides about one of the five reasons could tell."""
+        return not any(one.decisive and one.status is Status.UNKNOWN for one in self.results)

@@ -9,6 +9,7 @@ House rules of this file:
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import json
 import types
 import typing
@@ -63,7 +64,25 @@ def load(text: str, name: str = "the facts") -> Facts:
     except (TypeError, ValueError, OverflowError) as error:
         raise BadFacts(f"{name} is damaged: {error}", "save the facts again") from None
     assert isinstance(made, Facts)
+    if what := _nonsense(made):
+        raise BadFacts(f"{name} is damaged: {what}", "save the facts again")
     return made
+
+
+def _nonsense(facts: Facts) -> str:
+    """An address that is none, a port out of range; "" where there is nothing of the kind."""
+    texts = [("an interface", text) for one in facts.interfaces or () for text in one.addresses]
+    texts += [("a listener", one.address) for one in facts.listeners or ()]
+    texts += [("a route", one.destination) for one in facts.routes or () if one.destination != "default"]
+    texts += [("the source", facts.asked.source)] if facts.asked.source is not None else []
+    for what, text in texts:
+        try:
+            ipaddress.ip_interface(text.partition("%")[0])
+        except ValueError:
+            return f"{what} has {text!r} for an address"
+    if not all(0 < port < 1 << 16 for port in (facts.asked.port, *(one.port for one in facts.listeners or ()))):
+        return "a port is out of range"
+    return ""
 
 
 @cache

@@ -124,6 +124,8 @@ def policy_allows(facts: Facts) -> Result:
     user = facts.asked.user
     if user is None:
         return skipped(NOBODY_ASKED)
+    if facts.binaries == ():
+        return skipped("No SSH server is installed.")
     if not _config(facts):
         return unknown(f"Whether {user} is allowed can't be told.", facts.why("config_for_user"))
     groups = facts.account.groups if facts.account is not None else ()
@@ -201,6 +203,8 @@ def _other_keys(facts: Facts) -> bool:
 @check("ND407", Reason.WRONG)
 def some_way_in(facts: Facts) -> Result:
     """There is a way to prove who one is: a password that works, or a key."""
+    if facts.binaries == ():
+        return skipped("No SSH server is installed.")
     if not _config(facts):
         return unknown("The methods of login can't be told.", facts.why("config"))
     on = [
@@ -225,6 +229,8 @@ def some_way_in(facts: Facts) -> Result:
             if not facts.asked.user
             else _no_account(facts)
         )
+    if whose.uid == 0 and _says(facts, "permitrootlogin", "yes") == "no":
+        return skipped("Root is refused before any method is tried.")
     keys = _keys_count(facts) if "publickey" in on else 0
     password = _password_works(facts)
     if _other_keys(facts) or {"gssapi", "hostbased"} & set(on):

@@ -148,6 +148,8 @@ def starts_at_boot(facts: Facts) -> Result:
     there = [*reading.units(facts, "service"), *reading.units(facts, "socket")]
     if not there or not reading.running(facts):
         return skipped("No daemon of a unit runs.")
+    if any(one.load == "masked" for one in reading.units(facts, "service")):
+        return skipped("The unit is masked.")
     states = [f"{one.name} is {one.file_state}" for one in there if one.file_state]
     if all(one.file_state in {"disabled", "masked", ""} for one in there) and states:
         return Result(
@@ -165,7 +167,15 @@ def configuration_valid(facts: Facts) -> Result:
         return skipped("No OpenSSH server is installed.")
     if facts.config_test is None:
         return unknown("The configuration could not be tested.", facts.why("config_test"))
-    other = ("privilege separation", "hostkeys available", "load host key", "UNPROTECTED", "@@@", "Permissions 0")
+    other = (
+        "privilege separation",
+        "must be owned by root and not group or world-writable",
+        "hostkeys available",
+        "load host key",
+        "UNPROTECTED",
+        "@@@",
+        "Permissions 0",
+    )
     ignored = ("required that your private", "private key will be ignored")
     lines = [line for line in facts.config_test.said if not any(word in line for word in (*other, *ignored))]
     if facts.config_test.ok or not lines:
@@ -176,7 +186,7 @@ def configuration_valid(facts: Facts) -> Result:
     how = reading.commands(facts)
     says = "sshd rejects its configuration: " + lines[0]
     return Result(
-        status=Status.RISK if up else Status.FAULT, first=10 if not up else 55, because=tuple(lines[1:]), source="sshd -t",
+        status=Status.RISK if up else Status.FAULT, first=10 if not up else 55, because=tuple(lines[1:]) or ("sshd -t ends with an error",), source="sshd -t",
         says=f"{says} (the daemon that runs would not start again)" if up else says,
         remedy=(f"sudo {found.path} -t", f"correct that line, then {how.control('restart')}"), causes=("no-listener",),
     )  # fmt: skip
@@ -233,7 +243,8 @@ def privilege_separation_folder(facts: Facts) -> Result:
     up = reading.running(facts)
     if not look.exists:
         told = any("privilege separation" in line for line in (facts.config_test.said if facts.config_test else ()))
-        if not (up or told) or (not up and facts.system.init == "systemd"):
+        begins = facts.system.init == "systemd" and (not up or not facts.daemons)  # the unit has a RuntimeDirectory
+        if begins or not (up or told):
             return fine(f"{look.path} is made when the daemon starts.")
         remedy: tuple[str, ...]
         says = f"{look.path} is missing: sshd " + ("drops every connection." if up else "does not start.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netprobe.doctor import reading
 from netprobe.doctor.facts import Disk, Facts
-from netprobe.doctor.finding import Reason, Result, Status, check, fine, skipped, unknown
+from netprobe.doctor.finding import Reason, Result, Status, check, fine, unknown
 
 MIB = 1 << 20
 NEARLY = 0.95
@@ -17,7 +17,12 @@ def has_address(facts: Facts) -> Result:
         return unknown("The machine's addresses can't be told.", facts.why("interfaces"))
     found = [*reading.own_addresses(facts, 4), *reading.own_addresses(facts, 6)]
     if found:
-        return fine(f"This machine has {', '.join(found[:6])}{' ...' if len(found) > 6 else ''}.", source="ip addr")
+        kind = facts.system.container
+        inside = (
+            (f"it is a {kind} container: its ports are reached only where its host publishes them",) if kind else ()
+        )
+        says = f"This machine has {', '.join(found[:6])}{' ...' if len(found) > 6 else ''}."
+        return fine(says, *inside, source="ip addr")
     down = [one.name for one in facts.interfaces if not one.up and one.name != "lo"]
     return Result(
         status=Status.FAULT, first=3, says="This machine has no address that a client could dial.", source="ip addr",
@@ -162,16 +167,6 @@ def counters_are_quiet(facts: Facts) -> Result:
     )
 
 
-@check("ND507")
-def container_or_host(facts: Facts) -> Result:
-    """Whether this is a container, whose ports somebody else must publish."""
-    if not facts.system.container:
-        return skipped("This is no container that says so.")
-    return fine(
-        f"This is a {facts.system.container} container: its ports are reached only where its host publishes them."
-    )
-
-
 CHECKS = (
     has_address,
     way_back,
@@ -179,5 +174,4 @@ CHECKS = (
     disks_have_room,
     limits_have_room,
     counters_are_quiet,
-    container_or_host,
 )

@@ -28,7 +28,7 @@ def port_open(facts: Facts) -> Result:
     return Result(
         status=Status.FAULT, first=38, says=f"Nothing listens on port {port}" + (", since no daemon runs." if down else "."),
         because=(f"listened on are: {listed or 'no TCP ports at all'}",), source=SOCKETS, causes=("no-listener",),
-        remedy=("the finding above says what to do",) if down else (),
+        remedy=("see the finding before this one",),
     )  # fmt: skip
 
 
@@ -160,11 +160,11 @@ def both_families(facts: Facts) -> Result:
 @check("ND206", Reason.WRONG)
 def configured_port_is_used(facts: Facts) -> Result:
     """The daemon listens where its configuration says."""
+    if facts.binaries == () or not reading.ssh_listeners(facts):
+        return skipped("SSH listens nowhere.")
     if not facts.config:
         return unknown("The configured port can't be told.", facts.why("config"))
     ssh = reading.ssh_listeners(facts)
-    if not ssh:
-        return skipped("SSH listens nowhere.")
     wanted = reading.configured_ports(facts)
     used = {one.port for one in ssh}
     missing = [port for port in wanted if port not in used]

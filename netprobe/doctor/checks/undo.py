@@ -6,6 +6,7 @@ import re
 
 from netprobe.doctor.facts import Facts
 from netprobe.doctor.firewall import Outcome, Walk
+from netprobe.doctor.firewall.model import Table
 
 FAIL2BAN = re.compile(r"f2b-(?P<jail>[\w.-]+)|addr6?-set-(?P<set>[\w.-]+)")
 
@@ -67,13 +68,23 @@ def _nft(facts: Facts, outcome: Outcome) -> tuple[str, ...]:
 def _iptables(facts: Facts, outcome: Outcome) -> tuple[str, ...]:
     chain, rule = outcome.chain, outcome.rule
     assert chain is not None
-    command = chain.table.command
+    command = _command(facts, chain.table)
     table = f" -t {chain.table.name}" if chain.table.name != "filter" else ""
     saved = "make it last: sudo netfilter-persistent save (Debian), sudo service iptables save (Red Hat)"
     if rule is None:
         side = "dport" if chain.hook not in {"output", "postrouting"} else "sport"
         return (f"sudo {command}{table} -I {chain.name} -p tcp --{side} {facts.asked.port} -j ACCEPT", saved)
     return (f"sudo {command}{table} -D {chain.name} {rule.number}", saved)
+
+
+def _command(facts: Facts, table: Table) -> str:
+    """The name by which this machine's iptables of that kind goes: the plain one, where that is its kind."""
+    plain = "ip6tables" if table.family == "ip6" else "iptables"
+    kind = "nf_tables" if table.backend == "iptables-nft" else "legacy"
+    for one in (*(facts.iptables or ()), *(facts.ip6tables or ())):
+        if one.by.startswith(f"{plain}-save") and ("nf_tables" in one.text[:200]) == (kind == "nf_tables"):
+            return plain
+    return table.command
 
 
 def translation(found: Walk) -> tuple[str, ...]:

@@ -209,8 +209,8 @@ def _daemon(machine: Machine, pid: str, comm: str) -> Daemon | None:
     if comm == "sshd" and match is None and not re.match(r"\S*sshd( |$)", title):
         return None  # a session: "sshd: somebody [priv]"
     words = match["argv"].split() if match else title.split()
-    if "-i" in words:
-        return None  # started for one connection by somebody who listens
+    if {"-i", "-t", "-T", "-G", "-V"} & set(words):
+        return None  # started for one connection by somebody who listens, or only to be asked, as by ourselves
     status = machine.read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     replaced: bool | None = None
     with suppress(Unavailable):
@@ -261,9 +261,8 @@ def configuration(machine: Machine, asked: Asked, known: Mapping[str, Any]) -> d
         own = ("-h", key)
         test = machine.run(sshd, "-t", *extra, *(() if machine.is_root else own))
         found["config_test"] = ConfigTest(ok=test.status == 0, said=_said(test, key))
-        found["config"] = _effective(
-            machine, [(sshd, "-T", *extra), (sshd, "-T", *extra, *own), (sshd, "-G", *extra)], config_file
-        )
+        ways = [(sshd, "-T", *extra), (sshd, "-T", *extra, *own), (sshd, "-G", *extra)]
+        found["config"] = _effective(machine, ways, key, config_file)
         if asked.user:
             # A daemon asks for all of them; where a Match needs what nobody gave, OpenSSH says so.
             whom = [f"user={asked.user}", f"lport={asked.port}"]
@@ -271,7 +270,7 @@ def configuration(machine: Machine, asked: Asked, known: Mapping[str, Any]) -> d
                 whom += [f"addr={asked.source}", f"host={asked.source}"]
             match = ("-C", ",".join(whom))
             found["config_for_user"] = (
-                _effective(machine, [(sshd, "-T", *extra, *match), (sshd, "-T", *extra, *own, *match)], "")
+                _effective(machine, [(sshd, "-T", *extra, *match), (sshd, "-T", *extra, *own, *match)], key)
                 if not re.search(r"[,=\s]", asked.user)
                 else Unavailable("a name with such characters can't be asked for")
             )
@@ -297,7 +296,7 @@ def _said(test: Output, key: str) -> tuple[str, ...]:
 
 
 def _effective(
-    machine: Machine, ways: Sequence[tuple[str, ...]], config_file: str
+    machine: Machine, ways: Sequence[tuple[str, ...]], key: str, config_file: str = ""
 ) -> Mapping[str, tuple[str, ...]] | Unavailable:
     why = ""
     for way in ways:
@@ -306,7 +305,7 @@ def _effective(
         except Unavailable as error:
             return error
         if said.status == 0 and said.out:
-            return sshd_config.effective(said.out)
+            return sshd_config.effective(said.out, key)
         why = why or (said.err.strip().splitlines() or [f"status {said.status}"])[0]
     if config_file:
         with suppress(Unavailable):

@@ -29,6 +29,7 @@ from netprobe.doctor.facts import FileFact
 
 PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/run/current-system/sw/bin")
 LARGEST_FILE = 4 << 20
+PIECE = 64 << 10
 COMMAND_S = 1.5  # no command that is asked here needs a tenth of it on a healthy machine
 ROOT_S, USER_S = 4.0, 2.2  # for everything together; the report comes on top
 
@@ -90,8 +91,12 @@ class Machine:
     def read(self, path: str) -> str:
         """The text of a file, up to 4 MiB. Raises Unavailable."""
         try:
-            with self.at(path).open("rb") as file:
-                return file.read(LARGEST_FILE).decode("utf-8", "backslashreplace")
+            with self.at(path).open("rb", buffering=0) as file:
+                found = bytearray()
+                # In pieces: /proc/sys refuses to be read with a buffer of megabytes.
+                while len(found) < LARGEST_FILE and (piece := file.read(PIECE)):
+                    found += piece
+                return found.decode("utf-8", "backslashreplace")
         except OSError as error:
             raise Unavailable(f"{path}: {error.strerror}") from None
 
@@ -193,8 +198,14 @@ class Machine:
     @contextmanager
     def throwaway_key(self) -> Iterator[str]:
         """The path of a host key that is good for nothing, for as long as it is needed. Raises Unavailable."""
-        with tempfile.TemporaryDirectory(prefix="netprobe-") as folder:
-            key = f"{folder}/key"
+        try:
+            # In memory where that is possible: a full disk is one of the things that doctor is asked about.
+            memory = next((one for one in ("/run", "/dev/shm") if os.access(one, os.W_OK)), None)  # noqa: S108 (private)
+            folder = tempfile.TemporaryDirectory(prefix="netprobe-", dir=memory)
+        except OSError as error:
+            raise Unavailable(f"no temporary folder can be made: {error.strerror}") from None
+        with folder as name:
+            key = f"{name}/key"
             self.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key).good()
             yield key
 

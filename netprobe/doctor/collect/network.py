@@ -157,10 +157,9 @@ def routes(machine: Machine) -> dict[str, Any]:
                     metric=int(one.get("metric", 0)),
                 )
             )  # fmt: skip
-    forwarding = {
-        "4": _sysctl(machine, "net/ipv4/ip_forward") == 1,
-        "6": _sysctl(machine, "net/ipv6/conf/all/forwarding") == 1,
-    }
+    switches = {"4": "net/ipv4/ip_forward", "6": "net/ipv6/conf/all/forwarding"}
+    states = {family: _sysctl(machine, path) for family, path in switches.items()}
+    forwarding = {family: state == 1 for family, state in states.items() if state is not None}
     return {"routes": tuple(found), "forwarding": forwarding}
 
 

@@ -41,13 +41,14 @@ DEFAULTS = {
 DEEPEST = 16  # sshd's own limit of nested Includes (SERVCONF_MAX_DEPTH in servconf.c)
 
 
-def effective(text: str) -> Mapping[str, tuple[str, ...]]:
-    """The output of `sshd -T` by keyword; a keyword that comes several times has several values."""
+def effective(text: str, own: str = "") -> Mapping[str, tuple[str, ...]]:
+    """The output of `sshd -T` by keyword; a keyword that comes several times has several values. `own` is a host key
+    that was given to it only for this."""
     found: dict[str, tuple[str, ...]] = {"from": ("sshd -T",)}
     for line in text.splitlines():
         keyword, _, value = line.strip().partition(" ")
         keyword = keyword.lower()
-        if keyword in KEPT:
+        if keyword in KEPT and value != own:
             found[keyword] = (*found.get(keyword, ()), value)
         elif keyword in COMMANDS:
             found[keyword] = ("none" if value == "none" else "set",)
