@@ -148,7 +148,8 @@ def tracked(packet: Packet) -> Packet:
         return packet
     if packet.state_then in {"invalid", "untracked"}:
         return replace(packet, state=packet.state_then)
-    return replace(packet, state=packet.state_then, original=Tuple4(packet.src, packet.sport, packet.dst, packet.dport))
+    first = packet.answers or Tuple4(packet.src, packet.sport, packet.dst, packet.dport)
+    return replace(packet, state=packet.state_then, original=first)
 
 
 def translate(chains: Sequence[Chain], hook: str, lanes: list[Lane], env: Env) -> tuple[list[End], list[Lane]]:

@@ -48,7 +48,8 @@ class Packet:
     ctmark: int | None = 0
     tracked: bool = True
     noted: frozenset[str] = frozenset()  # sets that a rule on its way added it to
-    original: Tuple4 | None = None  # the connection's first tuple, where conntrack saw it
+    original: Tuple4 | None = None  # the connection's first tuple, once conntrack saw the packet
+    answers: Tuple4 | None = None  # of an answer before that: the first tuple of its connection
     reply: bool = False
     dscp: int | None = None
     changed: str = ""  # a field that a rule rewrote to something unknown

@@ -145,7 +145,7 @@ def mangle(body: dict[str, Any], way: Way, env: Env) -> Ends:
     if key == {"meta": {"key": "mark"}}:
         packet = replace(packet, mark=number_in(value, packet, env))
     elif isinstance(key, dict) and key.get("ct", {}).get("key") == "mark":
-        packet = replace(packet, ctmark=number_in(value, packet, env)) if packet.tracked else packet
+        packet = replace(packet, ctmark=number_in(value, packet, env)) if packet.original else packet
     elif isinstance(key, dict) and "payload" in key:
         name = (key["payload"].get("protocol"), key["payload"].get("field"))
         number = number_in(value, packet, env)

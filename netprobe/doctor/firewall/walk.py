@@ -290,6 +290,8 @@ def reply(packet: Packet, flags: int, host: Host, found: Walk) -> Packet:
         state="invalid",
         state_then="established" if packet.original else "invalid",
         tracked=True,
+        original=None,
+        answers=packet.original,
         reply=True,
         mark=0,
         changed="",
@@ -301,7 +303,7 @@ def rejecting(packet: Packet, found: Walk, host: Host) -> Packet:
     answer = reply(packet, RST | ACK, host, found)
     oif = answer.oif or packet.iif
     state = "related" if packet.original else "invalid"
-    answer = replace(answer, iif="", oif=oif, state=state, state_then=state)
+    answer = replace(answer, iif="", oif=oif, state=state, state_then=state, original=packet.original)
     if isinstance(found.reject, tuple):
         protocol = 1 if packet.family == 4 else 58
         answer = replace(answer, protocol=protocol, icmp=found.reject, flags=0)
