@@ -85,10 +85,12 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
         raise failure
     causes: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
+    vantages: Counter[str] = Counter()
     for one in done:
         failure = failure or one.failure
         causes.update(one.causes)
         kinds.update(one.status.undecoded)
+        vantages.update(one.status.vantages)
     undecoded = dict(kinds.most_common())
     checks = [one.cross_check for one in done if one.cross_check is not None]
     if TUNNEL in undecoded and not options.tunnels:
@@ -105,6 +107,7 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
             dropped=sum(one.status.dropped for one in done),
             unsolicited=sum(one.status.unsolicited for one in done),
             undecoded=undecoded,
+            vantages=dict(vantages.most_common()),
             damage=tuple(line for one in done for line in one.status.damage),
         ),
         interrupted=interrupted or any(one.interrupted for one in done),
@@ -159,6 +162,7 @@ def _read(
         dropped=max(reader.dropped, found.status.dropped),
         unsolicited=found.status.unsolicited,
         undecoded=found.status.undecoded,
+        vantages=found.status.vantages,
         damage=reader.damage_lines,
     )
     for line in reader.notice_lines:
@@ -208,6 +212,7 @@ def _capture(batches: Iterator[Batch], giving: Giving, flow: Flow) -> Analysis:
         packets=tracker.count(columns.N_FRAMES),
         unsolicited=tracker.count(columns.N_UNSOLICITED),
         undecoded=tracker.undecoded,
+        vantages=dict(giving.vantages.most_common()),
     )
     ordered = [verdict for _, verdict in sorted(giving.verdicts, key=lambda pair: pair[0])]
     return Analysis(ordered, status, giving.causes, interrupted or held.asked)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 
+from netprobe import analyze
 from netprobe.evidence import Host
 from netprobe.evidence.vantage import vantage_of
+from netprobe.options import AnalyzeOptions
+from netprobe.report import json as report_json
+from netprobe.wire.writer import CaptureWriter
 from tests.ladder import ladder
 from tests.situations import SITUATIONS
 
@@ -215,3 +223,29 @@ def test_a_too_big_message_is_no_black_hole() -> None:
     assert ladder(told).verdict().cause != "path-mtu-black-hole"
     other = SITUATIONS[name].replace("9.00 > who-has", "8.00 > icmp 3/4 from 198.51.100.2 seq 7\n9.00 > who-has")
     assert "too_big" not in features(other)  # quotes nothing that was sent
+
+
+# --------------------------------------------------------------------------- the capture as a whole
+
+
+def test_the_report_counts_the_sides(tmp_path: Path) -> None:
+    path = tmp_path / "one.pcapng"
+    writer = CaptureWriter(os.open(path, os.O_RDWR | os.O_CREAT), str(path))
+    text = """
+        direction unknown
+        0.0 > S [mss]
+        0.1 < RA ttl 57
+        1.0 > S port 40001 ttl 62 [mss]
+        1.1 < RA port 40001 ttl 57
+        2.0 > S port 40002 [mss]
+        2.1 < RA port 40002 ttl 57
+    """
+    for record in ladder(text).records:
+        writer.write(record)
+    writer.close()
+    for vantage, counts in ((None, {"client": 2, "middle": 1}), ("server", {"server": 3})):
+        report = analyze.run(AnalyzeOptions(files=(path,), vantage=vantage), lambda _: None, lambda _: None)
+        assert report.capture.vantages == counts
+        document = json.loads(report_json.document(report))
+        assert document["capture"]["vantage"] == counts
+        assert document["verdicts"][0]["vantage"] == ("client" if vantage is None else "server")

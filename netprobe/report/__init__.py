@@ -18,6 +18,7 @@ from netprobe.model import Mode, Verdict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureStatus:
     """How well the packets were seen. `undecoded`: how many were only counted, by kind (netprobe.tracker.undecoded).
+    `vantages`: how many attempts of a stranger's capture were seen from each side (client, server, middle, unknown).
     `damage`: one line for each fault of the input, with its file and byte offset."""
 
     packets: int = 0
@@ -25,6 +26,7 @@ class CaptureStatus:
     unsolicited: int = 0
     damage: tuple[str, ...] = ()
     undecoded: Mapping[str, int] = field(default_factory=dict)
+    vantages: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ def _tail(report: Report) -> dict[str, Any]:
             "damage": list(capture.damage),
         },
     }
+    if capture.vantages:
+        tail["capture"]["vantage"] = dict(capture.vantages)
     if capture.undecoded:
         tail["capture"]["undecoded"] = dict(capture.undecoded)
     if report.cross_check is not None:

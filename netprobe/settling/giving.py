@@ -65,6 +65,11 @@ class Giving:
         self.verdicts: list[tuple[int, Verdict]] = []
         self.causes: Counter[str] = Counter()
 
+    @property
+    def vantages(self) -> Counter[str]:
+        """How many attempts were seen from each side."""
+        return self._settling.vantages
+
     def give(self, settled: Sequence[int]) -> None:
         """These rows are settled."""
         if self._marks is not None:

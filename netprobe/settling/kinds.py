@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ class Settling:
     def __init__(self, engine: Engine, capacity: int = 64, vantage: str | None = None, depth: int = 0) -> None:
         self._engine = engine
         self._vantage = vantage
+        self.vantages: Counter[str] = Counter()  # attempts by the side they were captured on
         self.tracker = Tracker(reuses=True, engine=engine, capacity=capacity, depth=depth)
         self._kinds: dict[bytes, Kind] = {}
         self._ranges = engine.integers(RANGE * len(SPECIAL))
@@ -85,6 +87,7 @@ class Settling:
             kind = known.get(key)
             if kind is None:
                 kind = known[key] = self._kind(tracker.table[row])
+            self.vantages[kind.verdict.vantage or "unknown"] += 1
             yield row, kind
 
     def verdict(self, row: int) -> Verdict:
