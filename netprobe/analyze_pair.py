@@ -38,10 +38,11 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice) -> Repor
         for line in reading.notices:
             notice(line)
     client, server = readers
+    wanted = options.selection.also(options.servers)
     comparison = Comparison(client.side, server.side)
     verdicts = []
     for verdict in comparison.verdicts(client.evidence, server.evidence):
-        if not options.servers or verdict.address in options.servers:
+        if wanted.verdict(verdict):
             verdicts.append(verdict)
             on_verdict(verdict)
     causes = Counter(verdict.cause for verdict in verdicts)

@@ -202,6 +202,75 @@ FEATURES: dict[str, dict[str, str]] = {
     },
     "too_big": {"yes": "an ICMP error says that a packet was too big"},
     "closed_by": {"client": "the client closed first"},
+    # --- what only two captures of one conversation show
+    "alone": {"up": "the client's capture alone says that it works", "failed": "it says that it doesn't"},
+    "pair_syn": {
+        "arrived": "a SYN that left the client is in the server's capture, too",
+        "lost": "SYNs left the client, and the server's capture, which shows this client and this port, has none of them",
+        "missing": "the server's capture has none of them, and something keeps it from being proof",
+        "nowhere": "the server's capture shows no TCP and no ping at all",
+        "unseen": "the server's capture can't have them: it was not running then",
+    },
+    "pair_nat": {
+        "server": "the server has another address or port in its own capture: the port is forwarded",
+        "client": "the client has another address or port in the server's capture",
+        "both": "both have",
+        "none": "neither has",
+    },
+    "pair_answer": {
+        "syn-ack": "a SYN-ACK left the server",
+        "reset": "a reset left the server",
+        "icmp": "an ICMP error left the server",
+        "none": "nothing left the server within a second",
+        "unseen": "what left the server can't be told",
+    },
+    "pair_reply": {
+        "arrived": "the server's answer is in the client's capture, too",
+        "lost": "it isn't, though the client's capture shows this server at that time",
+        "missing": "it isn't, and something keeps that from being proof",
+        "unseen": "the client's capture can't have it",
+    },
+    "pair_synack": {
+        "forged": "the client got a SYN-ACK that never left the server",
+        "foreign": "the server's capture lacks that SYN-ACK, and something keeps that from being proof",
+    },
+    "pair_reset": {
+        "left": "the reset that the client got left the server",
+        "forged": "the reset that the client got never left the server",
+        "foreign": "the server's capture lacks it, and something keeps that from being proof",
+    },
+    "pair_reset_client": {
+        "left": "the reset that the server got left the client",
+        "forged": "the reset that the server got never left the client",
+        "foreign": "the client's capture lacks it, and something keeps that from being proof",
+    },
+    "pair_icmp": {
+        "left": "the ICMP error left the server's side",
+        "path": "the ICMP error never left the server",
+    },
+    "pair_ack": {
+        "arrived": "something of the client's arrived after its SYN",
+        "lost": "all that the client sent after its SYN was lost",
+        "missing": "the server's capture has none of it, and something keeps that from being proof",
+        "unseen": "the server's capture can't have it",
+    },
+    "pair_words": {
+        "arrived": "what the server said arrived",
+        "lost": "all that the server said was lost",
+        "missing": "the client's capture has none of it, and something keeps that from being proof",
+        "unseen": "the client's capture can't have it",
+    },
+    "pair_request": {
+        "arrived": "what the client said arrived",
+        "lost": "all that the client said was lost",
+        "missing": "the server's capture has none of it, and something keeps that from being proof",
+        "unseen": "the server's capture can't have it",
+    },
+    "pair_stuck": {
+        "there": "a segment of the client, larger than any that arrived, is lost each time it is sent",
+        "back": "a segment of the server, larger than any that arrived, is lost each time it is sent",
+    },
+    "pair_pieces": {"pass": "the same bytes in smaller segments arrived", "none": "they were not sent in smaller ones"},
     "rhythm": {
         "linux": "the SYN was repeated after 1, 3, 7 s, as Linux does",
         "linear": "the SYN was repeated every second, as Linux 6.5 and later, macOS and BSD do",

@@ -182,7 +182,7 @@ def ruled_out(cause: str, words: dict[str, str]) -> str | None:
 
 
 SIDES = (
-    ("pair_syn", "lost|missing", "way-there"),
+    ("pair_syn", "lost|missing|nowhere", "way-there"),
     ("pair_reset", "forged|foreign", "path"),
     ("pair_reset_client", "forged|foreign", "path"),
     ("pair_synack", "forged", "path"),

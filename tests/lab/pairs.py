@@ -1,4 +1,4 @@
-"""Both ends of a connection captured at once: `python -m tests.lab.pairs FOLDER [SCENARIO...]`.
+"""Both ends of a connection captured at once: `python -m tests.lab.pairs [SCENARIO...]` records captures/pair_*.
 
 House rules of this file:
 1. An ordinary client connects, no scan: what it sends is what a user's captures would hold.
@@ -8,18 +8,28 @@ House rules of this file:
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netprobe import analyze_pair
+from netprobe.model import Verdict
+from netprobe.options import AnalyzeOptions
+from netprobe.replay import server_name, value
+from netprobe.wire.capture import CaptureReader
+from netprobe.wire.writer import CaptureWriter
 from tests.lab import netns
+from tests.lab.record import CAPTURES, _keys, _toml
 from tests.lab.scenario import V4, Rule, Scenario, Serve
 from tests.lab.scenarios import SCENARIOS
 from tests.lab.score import Result, on_clients
@@ -64,6 +74,57 @@ EXTRA = (
         rules=(Rule("r2", "forward", "tcp dport 22 tcp flags & psh == psh drop"),),
     ),
     Scenario(
+        "drop_host_one_client_port",
+        "the host drops what comes from one port of the client",
+        "dropped",
+        "filtered",
+        SILENT,
+        serves=(Serve("sshd"),),
+        rules=(Rule("target", "input", f"tcp dport 22 tcp sport {CHOSEN_PORT} drop", key=None),),
+    ),
+    Scenario(
+        "answers_drop_r2",
+        "r2 drops everything that the host sends",
+        "reply-filtered",
+        "filtered",
+        SILENT,
+        serves=(Serve("sshd"),),
+        rules=(Rule("r2", "forward", "drop", key="saddr"),),
+    ),
+    Scenario(
+        "reject_r2_in_the_name_of_the_host",
+        "r2 rejects, and writes the host's address into its errors",
+        "rejected-on-path",
+        "filtered",
+        SILENT,
+        serves=(Serve("silent"),),
+        rules=(
+            Rule("r2", "forward", f"tcp dport 22 tcp sport {CHOSEN_PORT} reject with icmp net-prohibited", ""),
+            Rule("r2", "output", "icmp type destination-unreachable icmp code 9 ip saddr set {target}", "", key=None),
+        ),
+        families=(V4,),
+    ),
+    Scenario(
+        "path_mtu_probing",
+        "a link of MTU 1280 whose packet-too-big messages are filtered, before a server that probes for it",
+        "path-mtu-black-hole",
+        "open",
+        OPEN,
+        site="box",
+        box_mtu=1280,
+        serves=(Serve("sshd", options=(("big_kexinit", True),)),),
+        sysctls=(("target", "ipv4/tcp_mtu_probing", "1"),),
+        rules=(
+            Rule(
+                "box",
+                "output",
+                "icmp type destination-unreachable drop",
+                "icmpv6 type packet-too-big drop",
+                key=None,
+            ),
+        ),
+    ),
+    Scenario(
         "rewritten_r1", "r1 lowers the MSS, takes timestamps away and sets DSCP 10", "up", "open", OPEN,
         serves=(Serve("sshd"),),
         rules=(
@@ -78,8 +139,52 @@ NAMES = (
     *("synack_drop_r2", "replies_drop_r2", "ack_drop_r2", "reset_r1", "reset_r2", "reset_host", "no_listener"),
     *("no_listener_bleached", "reset_after_handshake_r2", "reset_by_ids", "reject_admin_r2", "reject_port_host"),
     *("forward_up", "forward_closed", "path_mtu_black_hole", "path_mtu_black_hole_800", "synproxy_dead"),
-    *("drop_r2_raw", "reset_on_wire"),
+    *("drop_r2_raw", "reset_on_wire", "host_silent_r1"),
 )
+
+
+# What the two captures of each scenario must come to: cause, certainty, on which side the cause lies.
+RIGHT: dict[str, tuple[str, str, str | None]] = {
+    "up": ("up", "certain", None),
+    "rewritten_r1": ("up", "certain", None),
+    "forward_up": ("up", "certain", None),
+    "drop_host": ("dropped", "possible", "server"),
+    "drop_host_one_client_port": ("dropped", "possible", "server"),
+    "backlog_full": ("dropped", "possible", "server"),
+    "host_silent": ("dropped", "possible", "server"),
+    "no_return_route": ("dropped", "possible", "server"),
+    "synack_drop_host": ("dropped", "possible", "server"),
+    "drop_r1": ("dropped", "likely", "way-there"),
+    "drop_r2": ("dropped", "likely", "way-there"),
+    "drop_r2_raw": ("dropped", "likely", "way-there"),
+    "drop_r2_one_client_port": ("dropped", "certain", "way-there"),
+    "host_silent_r1": ("dropped", "possible", "way-there"),
+    "synack_drop_r2": ("reply-filtered", "certain", "way-back"),
+    "synack_drop_r2_one_client_port": ("reply-filtered", "certain", "way-back"),
+    "replies_drop_r2": ("reply-filtered", "certain", "way-back"),
+    "answers_drop_r2": ("reply-filtered", "likely", "way-back"),
+    "banner_drop_r2": ("reply-filtered", "certain", "way-back"),
+    "ack_drop_r2": ("handshake-blocked", "certain", "way-there"),
+    "request_drop_r2": ("handshake-blocked", "certain", "way-there"),
+    "reset_r1": ("reset-on-path", "likely", "path"),
+    "reset_r2": ("reset-on-path", "likely", "path"),
+    "reset_r1_one_client_port": ("reset-on-path", "certain", "path"),
+    "reset_on_wire": ("reset-on-path", "certain", "path"),
+    "reset_by_ids": ("reset-on-path", "certain", "path"),
+    "reset_after_handshake_r2": ("reset-on-path", "certain", "path"),
+    "reset_to_server_r2": ("reset-on-path", "certain", "path"),
+    "synproxy_dead": ("syn-proxy", "certain", "path"),
+    "reject_admin_r2": ("rejected-on-path", "certain", "way-there"),
+    "reject_r2_in_the_name_of_the_host": ("rejected-on-path", "certain", "path"),
+    "reset_host": ("no-listener", "possible", "server"),
+    "no_listener": ("no-listener", "possible", "server"),
+    "no_listener_bleached": ("no-listener", "possible", "server"),
+    "reject_port_host": ("rejected-by-host", "certain", "server"),
+    "forward_closed": ("forward-without-backend", "certain", "server"),
+    "path_mtu_black_hole": ("path-mtu-black-hole", "likely", "way-back"),
+    "path_mtu_black_hole_800": ("path-mtu-black-hole", "likely", "way-back"),
+    "path_mtu_probing": ("path-mtu-black-hole", "certain", "way-back"),
+}
 
 
 def scenarios(names: Sequence[str] = ()) -> list[Scenario]:
@@ -107,6 +212,7 @@ def capture(lab: Lab, scenario: Scenario, family: int, client: str, folder: Path
     local = lab.node_address(client, family)
     with netns.entered(lab.namespace(client)):
         _connect((local, 0), (remote, CONTROL), 0.6)
+        _ping(remote)
         time.sleep(0.3)
         _connect((local, CHOSEN_PORT if scenario in EXTRA else 0), (remote, scenario.port), PATIENCE_S)
         if scenario in EXTRA:
@@ -131,6 +237,17 @@ def _watch(lab: Lab, node: str, path: Path) -> subprocess.Popen[Any]:
     return process
 
 
+def _ping(remote: str) -> None:
+    """One echo request; the kernel of its sender throws the reply away, the captures have it."""
+    six = ":" in remote
+    message = struct.pack("!BBHHH", 128 if six else 8, 0, 0, 7, 1)
+    if not six:
+        message = struct.pack("!BBHHH", 8, 0, 0xFFFF - (0x0800 + 7 + 1), 7, 1)
+    protocol = socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP
+    with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_RAW, protocol) as sock:
+        sock.sendto(message, (remote, 0))
+
+
 def _connect(local: tuple[str, int], remote: tuple[str, int], patience_s: float) -> None:
     """Connect, listen, identify, and go. Every failure is what was wanted."""
     kind = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
@@ -149,18 +266,76 @@ def _connect(local: tuple[str, int], remote: tuple[str, int], patience_s: float)
             pass
 
 
-def record(folder: Path, names: Sequence[str], families: tuple[int, ...] = (V4,)) -> None:
-    """Capture both ends of these scenarios (all)."""
+def judge(scenario: Scenario, ends: Ends) -> tuple[Verdict | None, list[str]]:
+    """The verdict of the scenario's own attempt, and what is wrong with it."""
+    options = AnalyzeOptions(pair=(ends.client, ends.server))
+    verdicts = analyze_pair.run(options, lambda verdict: None, lambda text: None).verdicts
+    own = next((one for one in verdicts if one.port == scenario.port), None)
+    if own is None or own.pair is None:
+        return None, ["no verdict"]
+    found = (own.cause, own.certainty.value, own.pair.side)
+    right = RIGHT[scenario.name]
+    return own, [] if found == right else [f"{found}, should be {right}; words: {own.because}"]
+
+
+def run(lab: Lab, families: tuple[int, ...], folder: Path, told: Callable[[Result], None]) -> list[Result]:
+    """Capture both ends of every scenario of a lab, and judge."""
+    jobs = [(one, family) for one in lab.scenarios for family in families if family in one.families]
+
+    def work(scenario: Scenario, family: int, client: str) -> Result:
+        try:
+            _, faults = judge(scenario, capture(lab, scenario, family, client, folder))
+        except Exception as error:  # noqa: BLE001 - one scenario's trouble must not hide the others' results
+            faults = [f"{type(error).__name__}: {error}"]
+        return Result(scenario, family, None, faults)
+
+    return on_clients(lab, jobs, work, told)
+
+
+def record(names: Sequence[str]) -> int:
+    """Record these pairs (all) into captures/, where their verdicts are right. Exit code 1: one was not."""
+    if not names:
+        for old in CAPTURES.glob("pair_*"):
+            old.unlink()
     chosen = scenarios(names)
-    with Lab(chosen) as lab:
-        jobs = [(one, family) for one in chosen for family in families if family in one.families]
+    with tempfile.TemporaryDirectory() as text, Lab(chosen) as lab:
+        folder = Path(text)
+        results = run(lab, (V4,), folder, lambda r: print("FAIL" if r.faults else "ok  ", r.name, *r.faults))
+        for result in results:
+            if not result.faults:
+                _save(result.scenario, folder)
+    return int(any(result.faults for result in results))
 
-        def work(scenario: Scenario, family: int, client: str) -> Result:
-            capture(lab, scenario, family, client, folder)
-            return Result(scenario, family, None)
 
-        on_clients(lab, jobs, work, lambda result: print(result.name, flush=True))
+def _save(scenario: Scenario, folder: Path) -> None:
+    """Both captures and their case, of the scenario's own attempt."""
+    ends = Ends(CAPTURES / f"pair_{scenario.name}.pcapng", CAPTURES / f"pair_{scenario.name}-server.pcapng")
+    for side, path in (("client", ends.client), ("server", ends.server)):
+        _convert(folder / f"{scenario.name}-{side}.pcap", path, side)
+    own, faults = judge(scenario, ends)
+    assert own is not None, faults
+    simulated = "" if scenario.real else f"; simulated: {scenario.unreal_because}"
+    lines = [
+        f"about = {_toml(scenario.about)}",
+        f"origin = {_toml(f'lab: {scenario.name}, IPv4, seen by both ends{simulated}')}",
+        f"server_capture = {_toml(ends.server.name)}",
+        "",
+        "[[expect]]",
+        f"server = {_toml(server_name(own))}",
+        f"client = {_toml(str(own.client))}",
+        *(f"{key} = {_toml(value(own, key))}" for key in _keys(own)),
+    ]
+    ends.client.with_suffix(".toml").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _convert(source: Path, to: Path, side: str) -> None:
+    """tcpdump's file as pcapng, TCP and ICMP only."""
+    with to.open("w+b") as file:
+        writer = CaptureWriter(os.dup(file.fileno()), str(to), about=f"the {side}'s side, recorded by tcpdump")
+        for one in CaptureReader(source):
+            writer.write(one)
+        writer.close()
 
 
 if __name__ == "__main__":
-    record(Path(sys.argv[1]), sys.argv[2:])
+    sys.exit(record(sys.argv[1:]))
