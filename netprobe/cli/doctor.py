@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Quiet, Verbose
+from netprobe.cli.choices import Color
 
 if TYPE_CHECKING:
     from netprobe.doctor.facts import Asked, Facts
@@ -35,8 +35,18 @@ def doctor(
         typer.Option("--from", metavar="FILE", help="Work from saved facts, on any machine.", show_default=False),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the report.")] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The five reasons only.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            metavar="",
+            help="-v every check with its evidence, -vv also those that don't apply.",
+            show_default=False,
+        ),
+    ] = 0,
     color: Color = "auto",
 ) -> None:
     """Find out, on the server, why clients can't get in: daemon, port, firewall, account. Changes nothing.

@@ -38,12 +38,10 @@ def _ruling(facts: Facts, reason: Reason, results: list[Result]) -> Ruling:
     if reason is Reason.WRONG and facts.asked.user is None and decisive and decisive[0].status is Status.FINE:
         says = f"{decisive[0].says} Credentials were not asked about (--user NAME)."
         return Ruling(reason=reason, state="unknown", because=says, checks=_ids(decisive))
-    return Ruling(
-        reason=reason,
-        state="ruled-out",
-        because=" ".join(one.says for one in decisive) or "No check says so.",
-        checks=_ids(decisive),
-    )
+    if reason is Reason.WRONG:  # the port, and then the credentials
+        decisive += [one for one in mine if one.name == "some-way-in" and one.status is Status.FINE]
+    says = " ".join(one.says for one in decisive) or "No check says so."
+    return Ruling(reason=reason, state="ruled-out", because=says, checks=_ids(decisive))
 
 
 def _ids(results: list[Result]) -> tuple[str, ...]:

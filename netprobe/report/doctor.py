@@ -41,6 +41,11 @@ def render(found: Diagnosis, *, width: int | None = None, verbosity: int = 0, co
     could not be told, 1 every check with its evidence, 2 also those that do not apply."""
     blocks = ["\n".join(_head(found, width)), "\n".join(_reasons(found, width, colour))]
     if verbosity >= 0:
+        if not found.findings:
+            blocks.append(
+                "Nothing was found that keeps clients out"
+                + ("." if found.measured else ", as far as that can be told.")
+            )
         blocks += ["\n".join(_finding(at, one, width, colour)) for at, one in enumerate(found.findings, 1)]
         blocks += list(_others(found, width, verbosity))
         if not any(one.status is Status.FAULT for one in found.results):
@@ -62,14 +67,13 @@ def _head(found: Diagnosis, width: int | None) -> Iterator[str]:
 
 
 def _reasons(found: Diagnosis, width: int | None, colour: bool) -> Iterator[str]:
+    yield "Is it one of the five usual reasons?"
     for one in found.reasons:
         word, paint = STATES[one.state]
-        label = f"{WORDS[one.reason]:<27}"
         cell = f"{word:<12}"
-        start = f"{label}{cell}"
-        lines = list(_folded(_told(one), width, " " * len(start), start))
+        lines = _folded(f"{WORDS[one.reason]}: {_told(one)}", width, " " * len(cell), cell)
         if colour:
-            lines[0] = lines[0].replace(cell, f"\x1b[{paint}m{cell}\x1b[0m", 1)
+            lines[0] = f"\x1b[{paint}m{cell}\x1b[0m{lines[0][len(cell) :]}"
         yield from lines
 
 

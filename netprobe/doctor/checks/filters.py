@@ -86,6 +86,11 @@ def firewall_lets_in(facts: Facts) -> Result | tuple[Result, ...]:
     results = [_judged(facts, family, found) for family, found in walks(facts, facts.asked.port)]
     if not results:
         return unknown("What the firewall does can't be told.", "this machine has no address that a client could dial")
+    if len(results) == 2 and all(one.status is Status.FINE for one in results):
+        first, second = (one.says.partition(": ") for one in results)
+        if first[2] == second[2]:
+            says = f"{first[0]} and {second[0]}: {first[2]}"
+            return fine(says, *dict.fromkeys((*results[0].because, *results[1].because)), source=NFT)
     return tuple(results)
 
 

@@ -51,15 +51,19 @@ def right_port(facts: Facts) -> Result:
     how = reading.commands(facts)
     socket = reading.active_socket(facts)
     if socket is not None:
-        change = f"sudo systemctl edit {socket.name}   # [Socket], ListenStream=, ListenStream={port}; then restart it"
+        change: tuple[str, ...] = (
+            f"sudo systemctl edit {socket.name}",
+            f"there, below [Socket]: an empty ListenStream=, then ListenStream={port}",
+            f"sudo systemctl restart {socket.name}",
+        )
         why = f"{socket.name} decides: Listen={', '.join(socket.listen)}"
     else:
-        change = f"or, in /etc/ssh/sshd_config: Port {port}; then {how.control('restart')}"
+        change = (f"or, in /etc/ssh/sshd_config: Port {port}; then {how.control('restart')}",)
         why = f"configured: Port {', '.join((facts.config or {}).get('port', ('unknown',)))}"
     return Result(
         status=Status.FAULT, first=20, says=f"SSH listens on port {listed}, not on {port}.", source=SOCKETS,
         because=(reading.places(ssh), why), causes=("no-listener", "other-service"),
-        remedy=(f"clients: ssh -p {elsewhere[0]} USER@THIS-MACHINE", change),
+        remedy=(f"clients: ssh -p {elsewhere[0]} USER@THIS-MACHINE", *change),
     )  # fmt: skip
 
 
