@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netprobe.errors import CannotMeasure, NetprobeError
@@ -58,6 +58,8 @@ class Analysis:
 def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets = NO_OUTLETS) -> Report:
     """Analyze each file for itself, or all as one stream (`options.together`). Raises UnreadableCapture when the first
     can't be read at all."""
+    if options.pair is not None:
+        return _pair(options, on_verdict, notice, outlets)
     started = time.time_ns()
     done: list[Analysis] = []
     interrupted = False
@@ -93,6 +95,8 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
         vantages.update(one.status.vantages)
     undecoded = dict(kinds.most_common())
     checks = [one.cross_check for one in done if one.cross_check is not None]
+    if not causes and not interrupted:
+        notice(_nothing(options, sum(one.status.packets for one in done)))
     if TUNNEL in undecoded and not options.tunnels:
         notice(f"{undecoded[TUNNEL]:,} packets are in tunnels and were not looked at; --tunnels looks inside")
     return Report(
@@ -114,6 +118,32 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
         failure=str(failure) if failure is not None else None,
         cross_check=_added(checks) if checks else None,
     )
+
+
+def _nothing(options: AnalyzeOptions, packets: int) -> str:
+    """Why there is no verdict at all."""
+    if options.display_filter is not None or options.servers or not options.selection.everything:
+        return f"no connection attempt among the {packets:,} packets is what was asked for"
+    return f"no TCP connection attempt (no SYN) among the {packets:,} packets"
+
+
+def _pair(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets) -> Report:
+    """Two captures of the same conversations, by the same outlets."""
+    from netprobe import analyze_pair
+
+    selection = options.selection.also(options.servers)
+
+    def give(verdict: Verdict) -> None:
+        if not selection.verdict(verdict):
+            return
+        if outlets.lines is not None:
+            outlets.lines(report_json.line(verdict).encode("ascii"))
+        elif outlets.outline is None or outlets.outline(outline(verdict)):
+            on_verdict(verdict)
+
+    report = analyze_pair.run(options, give, notice)
+    wanted = tuple(verdict for verdict in report.verdicts if selection.verdict(verdict))
+    return replace(report, verdicts=wanted, causes=dict(Counter(verdict.cause for verdict in wanted).most_common()))
 
 
 def _added(checks: Sequence[CrossCheck]) -> CrossCheck:

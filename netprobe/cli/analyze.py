@@ -37,7 +37,9 @@ def analyze(
     ] = None,
     port: Annotated[
         list[str] | None,
-        typer.Option("-p", "--port", metavar="PORTS", help="Only to these ports, as in 22,80-90.", show_default=False),
+        typer.Option(
+            "-p", "--port", "--ports", metavar="PORTS", help="Only to these ports, as in 22,80-90.", show_default=False
+        ),
     ] = None,
     cause: Annotated[
         list[str] | None,
@@ -114,6 +116,10 @@ def analyze(
         everything=everything,
     )  # fmt: skip
     pair, servers = captures.pair(client, server or (), files or ())
+    if pair is not None:
+        captures.alone(
+            filter=display_filter is not None, cross_check=cross_check, together=together, vantage=vantage != "auto"
+        )
     options = AnalyzeOptions(
         files=tuple(Path(name) for name in captures.files(files or (), pair)),
         selection=captures.selection(servers, client_address or (), port or (), cause or (), state or ()),

@@ -49,6 +49,16 @@ def pair(
     return (Path(client), Path(captures[0])), [text for text in servers if text != captures[0]]
 
 
+def alone(**wanted: bool) -> None:
+    """Refuse options that are about one capture beside --client and --server: true are those that were given."""
+    for option, given in wanted.items():
+        if given:
+            raise UsageError(
+                f"--{option.replace('_', '-')} is about one capture, and --client and --server name two to compare",
+                "leave it out, or analyze each file for itself",
+            )
+
+
 def files(names: Sequence[str], both: tuple[Path, Path] | None) -> Sequence[str]:
     """The files given, checked. Raises UsageError."""
     if both is None and not names:
