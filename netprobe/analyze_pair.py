@@ -16,7 +16,7 @@ from netprobe.model import Mode, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.pairing.compare import Comparison
 from netprobe.pairing.side import Conversation, Side
-from netprobe.report import CaptureStatus, Report
+from netprobe.report import CaptureStatus, PairStatus, Report
 from netprobe.settling.kinds import as_target
 from netprobe.tracker import INTERPRETED, Tracker, columns
 from netprobe.tracker.classes import settled_ns
@@ -59,6 +59,27 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice) -> Repor
             unsolicited=sum(one.unsolicited for one in readers),
             damage=tuple(line for one in readers for line in one.damage),
         ),
+        pair=_status(comparison, client.side, server.side),
+    )
+
+
+def _status(comparison: Comparison, client: Side, server: Side) -> PairStatus:
+    tally, clocks = comparison.tally, comparison.clocks
+    return PairStatus(
+        client=client.name,
+        server=server.name,
+        both=tally.both,
+        client_only=tally.client_only,
+        server_only=tally.server_only,
+        offset_ns=clocks.offset_ns,
+        uncertainty_ns=clocks.uncertainty_ns,
+        bound=clocks.bound,
+        drift_ppm=clocks.drift_ppm,
+        round_trip_ns=clocks.round_trip_ns,
+        there=clocks.there,
+        back=clocks.back,
+        missed=(client.missed, server.missed),
+        unsteady=clocks.unsteady,
     )
 
 

@@ -373,7 +373,8 @@ class Pair:
     server's capture doesn't have it. `seen_as`: client and server as the server's capture has them. `side`: where the
     cause lies: client, way-there, path, server, way-back; None where that can't be told. `decided_by`: the capture
     whose frames the verdict's evidence names. `alone`: cause and certainty that the client's capture alone gives.
-    `omitted`: packets of either capture of which nothing is said, in the middle of a long conversation.
+    `omitted`: packets of either capture of which nothing is said, in the middle of a long conversation. `began_ns`: its
+    first packet by the client's clock, and what the server's clock showed then.
     """
 
     matched: str | None
@@ -386,6 +387,7 @@ class Pair:
     struck: tuple[Struck, ...]
     crossings: tuple[Crossing, ...]
     omitted: int = 0
+    began_ns: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

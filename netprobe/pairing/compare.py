@@ -76,7 +76,9 @@ class Comparison:
         judged = judgement.judge(found, ways, watch_server, icmp_from)
         changed = changes.summary(ways or (), ends, seen)
         omitted = sum(couple.client.skipped) + (sum(couple.server.skipped) if couple.server is not None else 0)
-        return refine.verdict(client, server, couple, judged, found, changed, omitted)
+        first = couple.client.talk.first_ns
+        began = (first, self.clocks.at_server(first))
+        return refine.verdict(client, server, couple, judged, found, changed, omitted, began)
 
     def _rough(self, known: Sequence[Couple]) -> Clocks:
         """The clocks from what is matched so far, before copies are told apart by time."""

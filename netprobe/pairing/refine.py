@@ -38,6 +38,7 @@ def verdict(
     fates: Sequence[Fate],
     changed: tuple[str, ...],
     omitted: int,
+    began_ns: tuple[int, int],
 ) -> Verdict:
     """What the client's capture says alone, corrected by the server's."""
     alone = diagnose(client)
@@ -70,8 +71,11 @@ def verdict(
         struck=struck,
         crossings=tuple(crossing(fate) for fate in fates),
         omitted=omitted,
+        began_ns=began_ns,
     )
-    return replace(found, pair=pair)
+    # From which side each was captured needs no telling here.
+    notes = tuple(note for note in found.notes if not note.startswith("captured on "))
+    return replace(found, pair=pair, notes=notes)
 
 
 def _nat(couple: Couple) -> dict[str, str]:

@@ -51,6 +51,33 @@ class CrossCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairStatus:
+    """How two captures of the same conversations fit together.
+
+    `both`, `client_only`, `server_only`: conversations in both, or in one alone. `offset_ns`: the server's clock minus
+    the client's, plus or minus `uncertainty_ns`; where packets of one direction alone are in both, the offset is but a
+    `bound` (at-most, at-least). `drift_ppm`: by how much the server's runs faster, None where that can't be seen.
+    `round_trip_ns`: of the quickest packets, from one capture to the other and back. `there`, `back`: packets that both
+    have. `missed`: packets that the client's (the server's) capture must have missed. `unsteady`: a clock was set.
+    """
+
+    client: str
+    server: str
+    both: int = 0
+    client_only: int = 0
+    server_only: int = 0
+    offset_ns: int | None = None
+    uncertainty_ns: int | None = None
+    bound: str | None = None
+    drift_ppm: float | None = None
+    round_trip_ns: int | None = None
+    there: int = 0
+    back: int = 0
+    missed: tuple[int, int] = (0, 0)
+    unsteady: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run of scan or analyze. Times are nanoseconds since the epoch.
 
@@ -68,6 +95,7 @@ class Report:
     failure: str | None = None
     cross_check: CrossCheck | None = None
     causes: Mapping[str, int] | None = None  # where the verdicts themselves were handed out and not kept
+    pair: PairStatus | None = None
 
 
 def by_cause(report: Report) -> dict[str, int]:

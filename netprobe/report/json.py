@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from netprobe.model import Citation, Endpoint, Origin, Service, Verdict
-from netprobe.report import Report, by_cause
+from netprobe.report import Report, by_cause, pair_json
 
 SCHEMA = "netprobe/1"
 
@@ -70,6 +70,8 @@ def _tail(report: Report) -> dict[str, Any]:
                 for one in check.differences
             ],
         }
+    if report.pair is not None:
+        tail["pair"] = pair_json.status(report.pair)
     if report.interrupted:
         tail["interrupted"] = True
     if report.failure is not None:
@@ -110,6 +112,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
     if verdict.vantage is not None:
         found["vantage"] = verdict.vantage
+    if verdict.pair is not None:
+        found["pair"] = pair_json.pair(verdict.pair)
     if verdict.notes:
         found["notes"] = list(verdict.notes)
     return found

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from netprobe.model import Certainty
-from netprobe.report import Report
+from netprobe.report import Report, pair
 from netprobe.report.summary import PLACES, Cause, Outline, Span, Summary, begun, outline
 from netprobe.report.table import (
     GAP,
@@ -51,6 +51,8 @@ def render(
     attempts (else the caller shows all of them by `attempts`)."""
     paint: Paint = painted if colour else plain
     parts = [_title(report, summary, width), _summary(summary, width, paint)]
+    if report.pair is not None:
+        parts.insert(1, "\n".join(fold(line, width) for line in pair.summary(report)))
     if verbosity >= 0:
         if listed and summary.failing:
             parts.append(_failing(summary, width, paint))
@@ -184,6 +186,7 @@ def _explained(summary: Summary, width: int | None, verbosity: int, paint: Paint
         frame, _ = begun(verdict)
         told = "once" if kind.count == 1 else f"{kind.count:,} times"
         told += f", {'from' if kind.count == 1 else 'for example from'} frame {frame}" if frame else ""
+        body += pair.ladder(verdict, verbosity)
         yield "\n".join([heading(verdict, width, paint), *entry("seen", told, width, paint), *body])
     if len(shown) < len(kinds):
         others = ", ".join(f"{kind.example.cause} [{kind.example.rule}]" for kind in kinds[len(shown) :])

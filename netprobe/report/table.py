@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from netprobe.model import Alternative, Certainty, Citation, Mode, Origin, OriginKind, State, Verdict
-from netprobe.report import CrossCheck, Report, by_cause
+from netprobe.report import CrossCheck, Report, by_cause, pair
 from netprobe.report.escape import escape, excerpt
 
 GAP = 2  # tabulate's "plain" puts two blanks between columns
@@ -34,6 +34,8 @@ def render(report: Report, *, width: int | None = None, verbosity: int = 0, colo
     """
     paint: Paint = painted if colour else plain
     parts = []
+    if report.pair is not None:
+        parts.append("\n".join(fold(line, width) for line in pair.summary(report)))
     if report.verdicts:
         parts.append(_table(report.verdicts, width, paint))
     if verbosity >= 0:
@@ -176,6 +178,7 @@ def details(verdicts: Sequence[Verdict], width: int | None, verbosity: int, pain
     before: list[str] | None = None
     for verdict in verdicts:
         body = [text for label, line in lines(verdict, verbosity) for text in entry(label, line, width, paint)]
+        body += pair.ladder(verdict, verbosity)
         if before is not None and body != before:
             yield "\n".join([*headings, *before])
             headings = []
@@ -210,6 +213,7 @@ def lines(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
         yield from _labelled("because", verdict.because)
     if not up:
         yield from _labelled("or it is", [_rival(rival) for rival in verdict.alternatives])
+    yield from pair.lines(verdict)
     yield from _labelled("to do", verdict.remedy)
     yield from _labelled("note", verdict.notes)
     if verdict.service and verdict.service.text:
