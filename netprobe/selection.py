@@ -7,6 +7,7 @@ House rules of this file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
@@ -15,6 +16,10 @@ from netprobe.addresses import Network, parse_address
 from netprobe.errors import UsageError
 from netprobe.model import State, Verdict
 from netprobe.ports import parse_ports
+
+_BRACKETED = re.compile(r"\[(?P<address>[^\]]*)\](?::(?P<port>.*))?")
+_PLAIN = re.compile(r"(?P<address>[^:\[]*)(?::(?P<port>[^:]*))?")
+_BARE = re.compile(r"(?P<address>[^\[]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +42,19 @@ class Place:
 
 def parse_place(text: str, option: str) -> Place:
     """`192.0.2.1`, `192.0.2.1:22`, `192.0.2.0/24`, `2001:db8::1`, `[2001:db8::1]:22`, `fe80::1%eth0`. UsageError."""
-    address, port = text, ""
-    if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        well = not port or port.startswith(":")
-        port = port.removeprefix(":") if well else "?"
-    elif text.count(":") == 1:
-        address, _, port = text.partition(":")
+    advice = f"write {option} 192.0.2.1, {option} 192.0.2.1:22 or {option} 192.0.2.0/24"
+    match = _BRACKETED.fullmatch(text) or _PLAIN.fullmatch(text) or _BARE.fullmatch(text)
+    address, port = (match["address"], match.groupdict().get("port")) if match else ("", None)
     bare, percent, zone = address.partition("%")
     try:
         network = ip_network(bare, strict=False)
     except ValueError:
-        advice = f"write {option} 192.0.2.1, {option} 192.0.2.1:22 or {option} 192.0.2.0/24"
         raise UsageError(f"{option} {text}: not an address", advice) from None
-    if (percent and (not zone or network.version == 4)) or (text.partition(":")[2] == "" and text.endswith(":")):
-        raise UsageError(f"{option} {text}: not an address", f"write {option} fe80::1%eth0 or {option} 192.0.2.1:22")
-    if not port:
+    if percent and (not zone or network.version == 4):
+        raise UsageError(f"{option} {text}: not an address", f"write {option} fe80::1%eth0")
+    if port is None:
         return Place(network, zone)
-    if not port.isascii() or not port.isdecimal() or not 1 <= int(port) <= 65535:
+    if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise UsageError(f"{option} {text}: {port!r} is no port", "ports go from 1 to 65535")
     return Place(network, zone, int(port))
 

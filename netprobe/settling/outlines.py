@@ -18,10 +18,11 @@ class Outlines:
         self._places: dict[int, str] = {}  # by the identity of a kind, which lives as long as the table
 
     def outline(self, row: int, kind: Kind) -> Outline:
-        """The outline of one row. Of a kind that is diagnosed row by row it rests on the diagnosis."""
-        if kind.pattern is None:
-            return outline_of(self._settling.verdict(row))
+        """The outline of one row. Of a kind that is diagnosed row by row, and where the first packet wasn't seen, it
+        rests on the diagnosis."""
         r = self._settling.tracker.table[row]
+        if kind.pattern is None or not r[FIRST + FRAME]:
+            return outline_of(self._settling.verdict(row))
         like, version = kind.verdict, r[VERSION]
         server = address(r[SERVER : SERVER + 4], version)
         client = address(r[CLIENT : CLIENT + 4], version)
