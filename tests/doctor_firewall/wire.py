@@ -1,7 +1,8 @@
 """Three namespaces (client, server, a machine behind the server), real SYNs, and what the kernel answers to each.
 
 House rules of this file:
-1. Neighbours are written down, not asked for, so that a rule that drops everything drops nothing that isn't asked about.
+1. Neighbours are written down, not asked for, so that a rule that drops everything drops only what is
+   asked about.
 2. Every SYN has a source port of its own: an answer that comes late still belongs to its question.
 """
 
@@ -16,6 +17,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from netprobe.doctor.firewall import Host
 from tests.lab import netns
@@ -65,7 +67,7 @@ def checksum(data: bytes) -> int:
     """RFC 1071."""
     total = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
     total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF
+    return int(~(total + (total >> 16)) & 0xFFFF)
 
 
 def syn(question: Question) -> bytes:
@@ -89,6 +91,11 @@ def syn(question: Question) -> bytes:
     return mac(question.interface, "S") + mac(question.interface, "C") + kind + header + body
 
 
+def address(raw: bytes) -> str:
+    """Canonical text."""
+    return str(ipaddress.ip_address(raw))
+
+
 def read(frame: bytes) -> tuple[tuple[str, int], tuple[str, int], Seen] | None:
     """((our address, our port), (who answers, its port), what is seen) of an answer; None of any other frame."""
     kind, packet = frame[12:14], frame[14:]
@@ -105,7 +112,6 @@ def read(frame: bytes) -> tuple[tuple[str, int], tuple[str, int], Seen] | None:
         )
     else:
         return None
-    text = lambda raw: str(ipaddress.ip_address(raw))
     if protocol == 6 and len(rest) >= 20:
         sport, dport, flags = *struct.unpack("!HH", rest[:4]), rest[13]
         seen = (
@@ -115,7 +121,7 @@ def read(frame: bytes) -> tuple[tuple[str, int], tuple[str, int], Seen] | None:
             if flags & 4
             else ""
         )
-        return ((text(dst), dport), (text(src), sport), seen) if seen else None
+        return ((address(dst), dport), (address(src), sport), seen) if seen else None
     if protocol in {1, 58} and len(rest) >= 36 and (rest[0] == 3 if protocol == 1 else rest[0] == 1):
         inner = rest[8:]
         four = protocol == 1
@@ -124,7 +130,7 @@ def read(frame: bytes) -> tuple[tuple[str, int], tuple[str, int], Seen] | None:
         sport, dport = struct.unpack("!HH", ports[:4])
         if len(ports) >= 14 and ports[13] != 2:
             return None  # about the reset with which the client's kernel answers a SYN-ACK
-        return (text(ends[0]), sport), (text(ends[1]), dport), (rest[0], rest[1])
+        return (address(ends[0]), sport), (address(ends[1]), dport), (rest[0], rest[1])
     return None
 
 
@@ -139,7 +145,7 @@ class Bench:
         self.answers: dict[tuple[str, int], set[tuple[tuple[str, int], Seen]]] = {}
         self.next_port = 20000
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         try:
             self._build()
         except BaseException:
@@ -159,7 +165,10 @@ class Bench:
             ends = [mac(name, side).hex(":") for side in "SC"]
             netns.ip_batch(
                 [
-                    f"link add {name} netns {self.server} address {ends[0]} type veth peer name {name} netns {far} address {ends[1]}"
+                    (
+                        f"link add {name} netns {self.server} address {ends[0]} type veth"
+                        f" peer name {name} netns {far} address {ends[1]}"
+                    )
                 ]
             )
         for space in (self.client, self.server, self.backend):
@@ -188,7 +197,7 @@ class Bench:
                 self.sockets[name] = one
 
     def _limits_off(self, space: str) -> None:
-        """No limit on ICMP errors. Kernels that know a limit per namespace have it here; where it is the machine's, it stays."""
+        """No limit on ICMP errors; that of all messages only where the kernel keeps it for each namespace."""
         netns.sysctl(space, [("ipv4/icmp_ratelimit", "0"), ("ipv6/icmp/ratelimit", "0")])
         for path in ("ipv4/icmp_msgs_per_sec", "ipv4/icmp_msgs_burst"):
             try:
@@ -197,7 +206,7 @@ class Bench:
                 continue
 
     def _address(self) -> None:
-        ends = {(self.server, name): SERVER[name] for name in SERVER}
+        ends: dict[tuple[str, str], tuple[str, ...]] = {(self.server, name): SERVER[name] for name in SERVER}
         ends |= {(self.client, name): CLIENT[name] for name in CLIENT}
         ends[self.backend, "b0"] = BACKEND
         for space in (self.client, self.server, self.backend):
@@ -251,8 +260,8 @@ class Bench:
         return self.next_port
 
     def ask(self, questions: Sequence[Question], expected: Sequence[bool]) -> list[Seen]:
-        """Sends all SYNs and tells what came back to each. Silence is believed at once where it is expected (an answer that
-        comes late is still found, see `late`), after PATIENCE_S where an answer is."""
+        """Sends all SYNs and tells what came back to each. Silence is believed at once where it is expected (an
+        answer that comes late is still found, see `late`), after PATIENCE_S where an answer is."""
         for one in questions:
             self.sockets[one.interface].send(syn(one))
         awaited = {(one.source, one.source_port) for one, wanted in zip(questions, expected, strict=True) if wanted}

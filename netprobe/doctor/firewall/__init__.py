@@ -12,7 +12,8 @@ client's first SYN.
 from __future__ import annotations
 
 from netprobe.doctor.firewall.model import Host, Kind, Outcome, Query, Ruleset, Step, Walk
+from netprobe.doctor.firewall.owners import Owner, owner
 from netprobe.doctor.firewall.read import parse
 from netprobe.doctor.firewall.walk import walk
 
-__all__ = ["Host", "Kind", "Outcome", "Query", "Ruleset", "Step", "Walk", "parse", "walk"]
+__all__ = ["Host", "Kind", "Outcome", "Owner", "Query", "Ruleset", "Step", "Walk", "owner", "parse", "walk"]

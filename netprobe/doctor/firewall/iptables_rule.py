@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from netprobe.doctor.firewall.iptables_matches import Option, core, module
 from netprobe.doctor.firewall.iptables_targets import target
-from netprobe.doctor.firewall.model import Doubt, Env, Kind, Packet, Rule, Turn, Verdict, Why
+from netprobe.doctor.firewall.model import UNREADABLE, Doubt, Env, Kind, Packet, Rule, Turn, Verdict, Why
 
 WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 # Options whose value may begin like an option.
@@ -99,7 +99,7 @@ class IptablesRule(Rule):
         """What the rule does with the packet."""
         try:
             return self._turns(packet, env)
-        except (ValueError, KeyError, IndexError, TypeError, AssertionError):
+        except UNREADABLE:
             doubt = Doubt(Why.UNKNOWN, f"the rule `{self.text}` is not read here")
             unread = Verdict(Kind.STOLEN, note=doubt.about)
             return [Turn(packet, None, ((doubt, False),)), Turn(packet, unread, ((doubt, True),))]

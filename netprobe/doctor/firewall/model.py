@@ -18,6 +18,13 @@ from netprobe.doctor.firewall.values import Number, Span
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
 
+# What reading a damaged or invented expression can raise; it becomes a doubt.
+UNREADABLE: tuple[type[Exception], ...] = (
+    *(LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError),
+    *(RuntimeError, StopIteration),
+)
+
+
 class Tuple4(NamedTuple):
     """Addresses and ports of one direction."""
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netprobe.doctor.firewall import nft_text, words
-from netprobe.doctor.firewall.model import ACCEPT, DROP, RETURN, Doubt, Env, Kind, Packet, Verdict, Why
+from netprobe.doctor.firewall.model import ACCEPT, DROP, RETURN, UNREADABLE, Doubt, Env, Kind, Packet, Verdict, Why
 from netprobe.doctor.firewall.nft_lookup import MISS, chosen
 from netprobe.doctor.firewall.nft_tests import TESTS
-from netprobe.doctor.firewall.nft_values import ABSENT, UnreadError, constant, field_of
+from netprobe.doctor.firewall.nft_values import ABSENT, constant, field_of
 from netprobe.doctor.firewall.translation import destined, redirected, sourced
 from netprobe.doctor.firewall.values import number_of
 
@@ -44,7 +44,6 @@ VERDICTS: dict[str, Callable[[Any], Verdict]] = {
     "fwd": lambda _: Verdict(Kind.STOLEN, note="forwarded to another interface (fwd)"),
     "tproxy": lambda _: Verdict(Kind.STOLEN, note="given to a transparent proxy (tproxy)"),
     "synproxy": lambda _: Verdict(Kind.STOLEN, note="answered by a SYN proxy"),
-    "xt": lambda body: Verdict(Kind.STOLEN, note=f"an iptables extension that nft can't show ({body.get('name')})"),
 }
 Ends = Iterator[tuple[Way, Verdict | None]]
 
@@ -86,7 +85,7 @@ def xt(body: Any, way: Way, env: Env) -> Ends:
     }:
         yield way, None
     elif kind == "target":
-        yield way, VERDICTS["xt"]({"name": name})
+        yield way, Verdict(Kind.STOLEN, note=f"an iptables extension that nft can't show ({name})")
     else:
         doubt = Doubt(Why.UNKNOWN, f"the iptables match `{name}`, which nft can't show, decides")
         yield replace(way, taken=(*way.taken, (doubt, False))), NO_MATCH
@@ -113,7 +112,7 @@ def alternatives(body: dict[str, Any], way: Way, env: Env) -> Iterator[tuple[Way
     try:
         key = field_of(body["key"], way.packet, env)
         found = [MISS] if key is ABSENT else chosen(key, body["data"], env)
-    except (UnreadError, KeyError, TypeError, ValueError, AssertionError):
+    except UNREADABLE:
         doubt = Doubt(Why.UNKNOWN, f"`{nft_text.expression({'map': body})}` is not read here")
         yield replace(way, taken=(*way.taken, (doubt, True))), {"unread": None}
         return
@@ -135,7 +134,7 @@ def number_in(value: Any, packet: Packet, env: Env) -> int | None:
             left = field_of(value, packet, env)
             return left.value if isinstance(left.value, int) else None
         return constant("int", value)
-    except (UnreadError, TypeError, ValueError, AssertionError):
+    except UNREADABLE:
         return None
 
 
@@ -178,7 +177,7 @@ def added(body: dict[str, Any], way: Way, env: Env) -> Ends:
         if field_of(nft_text.inner(body.get("elem", body.get("key"))), way.packet, env) is ABSENT:
             yield way, NO_MATCH
             return
-    except (UnreadError, KeyError, TypeError, ValueError, AssertionError):
+    except UNREADABLE:
         pass  # what is noted doesn't matter, only whether there is something to note
     inside = body.get("stmt", [])
     for statement in inside if isinstance(inside, list) else [inside]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netprobe.doctor.firewall import nft_text
-from netprobe.doctor.firewall.model import Doubt, Env, Kind, Packet, Rule, Test, Turn, Verdict, Why
+from netprobe.doctor.firewall.model import UNREADABLE, Doubt, Env, Kind, Packet, Rule, Test, Turn, Verdict, Why
 from netprobe.doctor.firewall.nft_actions import ACTIONS, NO_MATCH, VERDICTS, Way
 from netprobe.doctor.firewall.nft_tests import TESTS, test
 
@@ -51,7 +51,7 @@ class NftRule(Rule):
         """What the rule does with the packet."""
         try:
             return self._turns(packet, env)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError, StopIteration):
+        except UNREADABLE:
             doubt = Doubt(Why.UNKNOWN, f"the rule `{self.text}` is not read here")
             unread = Verdict(Kind.STOLEN, note=doubt.about)
             return [Turn(packet, None, ((doubt, False),)), Turn(packet, unread, ((doubt, True),))]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from netprobe.doctor.firewall import nft_text
-from netprobe.doctor.firewall.model import Doubt, Env, Packet, Test, Why, flipped
+from netprobe.doctor.firewall.model import UNREADABLE, Doubt, Env, Packet, Test, Why, flipped
 from netprobe.doctor.firewall.nft_lookup import MISS, is_in
 from netprobe.doctor.firewall.nft_values import ABSENT, BITMASKS, Field, UnreadError, bounds, constant, field_of
 from netprobe.doctor.firewall.values import Names, Numbers, Span, within
@@ -24,7 +24,7 @@ def test(body: dict[str, Any], packet: Packet, env: Env) -> Test:
         found = compared(body.get("op", "=="), left, body["right"], packet, env)
     except UnreadError as unread:
         return Doubt(Why.UNKNOWN, f"nft's `{unread}` is not read here")
-    except (KeyError, TypeError, ValueError, AssertionError):
+    except UNREADABLE:
         return Doubt(Why.UNKNOWN, f"`{nft_text.statement({'match': body})}` is not read here")
     if isinstance(found, Doubt):
         return (

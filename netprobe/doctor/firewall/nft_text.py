@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from netprobe.doctor.firewall.model import UNREADABLE
+
 OPERATORS = ("&", "|", "^", "<<", ">>")
 HEX = {"mark"}
 
@@ -157,7 +159,7 @@ def statement(one: Any) -> str:
     written = STATEMENTS.get(name)
     try:
         return written(body) if written else f"{name} {simple(body)}".strip()
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+    except UNREADABLE:
         return f"{name} {simple(body)}".strip()
 
 

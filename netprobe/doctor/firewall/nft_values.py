@@ -16,7 +16,7 @@ from netprobe.doctor.firewall.model import Env, Packet, Why
 from netprobe.doctor.firewall.values import Names, Numbers, Span, Tuples, Value, masked, number_of, prefix
 
 
-class UnreadError(Exception):
+class UnreadError(ValueError):
     """An expression that isn't read here; its name."""
 
 
