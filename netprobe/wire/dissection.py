@@ -50,7 +50,8 @@ def main(request: dict[str, Any]) -> None:
     except _RefusedError as refused:
         _say({"error": str(refused), "kind": refused.kind})
     except Exception as error:  # noqa: BLE001 - whatever pyshark raises is told as what it is
-        _say({"error": f"{type(error).__name__}: {error}", "kind": "broken"})
+        words = str(error).partition(" (command ran")[0]
+        _say({"error": f"{type(error).__name__}: {words}", "kind": "broken"})
     else:
         _say({"done": True})
 
