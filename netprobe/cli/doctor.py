@@ -99,16 +99,21 @@ def _facts(port: int | None, user: str | None, source: str | None, saved: Path |
         )
     from dataclasses import replace
 
+    facts = read_facts(saved)
+    return facts if port is None else replace(facts, asked=replace(facts.asked, port=_port(port)))
+
+
+def read_facts(path: Path) -> Facts:
+    """The facts of a file. Raises BadFacts."""
     from netprobe.doctor.saved import BadFacts, load
 
     try:
-        text = saved.read_text("utf-8")
+        text = path.read_text("utf-8")
     except OSError as error:
-        raise BadFacts(f"{saved}: {error.strerror}", "name a file that `netprobe doctor --facts` saved") from None
+        raise BadFacts(f"{path}: {error.strerror}", "name a file that `netprobe doctor --facts` saved") from None
     except UnicodeDecodeError:
-        raise BadFacts(f"{saved} is no text", "name a file that `netprobe doctor --facts` saved") from None
-    facts = load(text, str(saved))
-    return facts if port is None else replace(facts, asked=replace(facts.asked, port=_port(port)))
+        raise BadFacts(f"{path} is no text", "name a file that `netprobe doctor --facts` saved") from None
+    return load(text, str(path))
 
 
 def _asked(port: int | None, user: str | None, source: str | None) -> Asked:

@@ -62,6 +62,15 @@ def scan(
             "-w", "--write", metavar="FILE", help="Save every packet, with comments, as pcapng.", show_default=False
         ),
     ] = None,
+    doctor: Annotated[
+        Path | None,
+        typer.Option(
+            "--doctor",
+            metavar="FACTS",
+            help="Count with what `netprobe doctor --facts` saved on the server.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     quiet: Quiet = False,
@@ -101,6 +110,7 @@ def scan(
     """
     from netprobe import scan as driver
     from netprobe.cli import request
+    from netprobe.cli.joining import joining
     from netprobe.cli.presentation import Presentation
     from netprobe.options import ScanOptions
     from netprobe.ports import parse_ports
@@ -120,6 +130,7 @@ def scan(
             banner_wait_s=banner_wait, rate=rate, force_connect=connect,
         )
     )  # fmt: skip
+    on_verdict, finished = joining(doctor, shown.on_verdict)
     with shown.progress(request.pairs(options)):
-        report = driver.run(options, shown.on_verdict, shown.notice)
+        report = finished(driver.run(options, on_verdict, shown.notice))
     raise typer.Exit(shown.finish(report))

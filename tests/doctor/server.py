@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
+PYTHON = sys.executable
 V4, V6, OTHER = "198.51.100.5", "2001:db8::5", "198.51.100.6"
 CLIENT = "198.51.100.77"
 
@@ -104,28 +105,29 @@ UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--
 
 def ask(script: str, arguments: list[str], folder: Path, prefix: str = "") -> Answer:
     """Make a server with a script, run `netprobe doctor` there. `prefix` is put before the command."""
-    key = folder / "host_key"
-    if not key.exists():
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key)], check=True)
     saved = folder / "facts.json"
     saved.unlink(missing_ok=True)
-    words = " ".join(f"'{word}'" for word in [sys.executable, "-m", "netprobe", "doctor", "--json", *arguments])
-    whole = f"{PRELUDE}\n{script}\n{prefix} {words} --facts '{saved}' || echo status=$? >&2\n"
-    environment = {
-        **os.environ,
-        "KEY": str(key),
-        "PYTHONPATH": str(ROOT),
-        "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
-    }
-    done = subprocess.run(
-        [*UNSHARE, "bash", "-c", whole],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        cwd=ROOT,
-        timeout=60,
-    )
+    words = " ".join(f"'{word}'" for word in [PYTHON, "-m", "netprobe", "doctor", "--json", *arguments])
+    whole = f"{script}\n{prefix} {words} --facts '{saved}' || echo status=$? >&2"
+    done = run(whole, folder)
     assert done.stdout, f"no answer (status {done.returncode}):\n{done.stderr}"
     status = int(done.stderr.rpartition("status=")[2].split()[0]) if "status=" in done.stderr else 0
     return Answer(status, json.loads(done.stdout), json.loads(saved.read_text()), done.stderr)
+
+
+def shell(script: str, folder: Path) -> str:
+    """Make a server with a script; what the script printed."""
+    done = run(script, folder)
+    assert done.stdout, f"no answer (status {done.returncode}):\n{done.stderr}"
+    return done.stdout
+
+
+def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script after the prelude, in namespaces of its own."""
+    key = folder / "host_key"
+    if not key.exists():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key)], check=True)
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    environment = {**os.environ, "KEY": str(key), "PYTHONPATH": str(ROOT), "PATH": path}
+    command = [*UNSHARE, "bash", "-c", f"{PRELUDE}\n{script}\n"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT, timeout=120)
