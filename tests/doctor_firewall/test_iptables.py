@@ -214,6 +214,15 @@ def test_an_interface_that_is_not_known_is_said() -> None:
     assert ipt("-A INPUT -i eth1 -j DROP", host=host, interface="eth0").verdict is Kind.ACCEPT
 
 
+def test_a_machine_described_wrongly_is_no_crash() -> None:
+    host = type(HERE)(
+        interfaces={"eth0": ["", "nonsense", "192.0.2.2/24"], "": ["1.2.3.4/99"]},
+        routes=[("", "eth0"), ("default", "eth0")],
+    )
+    found = ipt("-A INPUT -m addrtype --dst-type LOCAL -i eth0 -j DROP", host=host)
+    assert found.verdict is Kind.DROP
+
+
 def test_ten_thousand_lines_in_a_second() -> None:
     lines = "\n".join(
         f'-A INPUT -s 203.0.{i // 250}.{i % 250}/32 -p tcp -m comment --comment "no {i}" -j DROP' for i in range(10_000)

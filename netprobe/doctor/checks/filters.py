@@ -31,7 +31,7 @@ def machine(facts: Facts) -> Host:
     """The machine, as the walk wants it."""
     return Host(
         interfaces={one.name: one.addresses for one in facts.interfaces or () if one.up},
-        forwarding={int(key): value for key, value in (facts.forwarding or {}).items()} if facts.forwarding else None,
+        forwarding={int(key): value for key, value in (facts.forwarding or {}).items() if key in {"4", "6"}} or None,
         routes=[
             (
                 ("0.0.0.0/0" if one.family == 4 else "::/0") if one.destination == "default" else one.destination,

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import re
-
 from netprobe.doctor.facts import Facts
-from netprobe.doctor.firewall import Outcome, Walk
+from netprobe.doctor.firewall import Outcome, Walk, owner
 from netprobe.doctor.firewall.model import Table
-
-FAIL2BAN = re.compile(r"f2b-(?P<jail>[\w.-]+)|addr6?-set-(?P<set>[\w.-]+)")
 
 
 def commands(facts: Facts, outcome: Outcome) -> tuple[str, ...]:
     """Exact commands against the rule or policy that decided. An empty tuple where nobody can tell whose it is."""
-    chain, rule = outcome.chain, outcome.rule
-    port = facts.asked.port
-    source = facts.asked.source
+    chain = outcome.chain
     if chain is None:
         return ()
-    table = chain.table
-    text = f"{table.name} {chain.name} {rule.text if rule else ''}"
-    names = [step.chain.name for step in outcome.path if step.chain is not None] + [table.name]
-    if match := FAIL2BAN.search(text):
-        jail = match["jail"] or match["set"]
-        return (f"sudo fail2ban-client set {jail} unbanip {source or 'ADDRESS'}", f"sudo fail2ban-client status {jail}")
-    if "crowdsec" in text:
-        return (f"sudo cscli decisions delete --ip {source or 'ADDRESS'}",)
-    if "sshguard" in text:
-        return (
-            f"sudo nft list table {table.family} {table.name}",
-            "sudo systemctl restart sshguard   # forgets its blocks",
-        )
-    if any(name.startswith(("ufw", "ufw6")) for name in names):
-        return _ufw(facts, text)
-    if table.name == "firewalld" or any(name.startswith(("IN_public", "filter_IN")) for name in names):
-        what = "--add-service=ssh" if port == 22 else f"--add-port={port}/tcp"
-        return (f"sudo firewall-cmd {what}", f"sudo firewall-cmd --permanent {what}", "sudo firewall-cmd --list-all")
-    if any(name.startswith("DOCKER") for name in names):
-        return ("docker ps --format '{{.Names}} {{.Ports}}'", "sudo iptables -L DOCKER-USER -n --line-numbers")
-    if table.backend == "nft":
+    known = owner(outcome, facts.asked.port, facts.asked.source)
+    if known is not None:
+        return known.undo
+    if chain.table.backend == "nft":
         return _nft(facts, outcome)
     return _iptables(facts, outcome)
-
-
-def _ufw(facts: Facts, text: str) -> tuple[str, ...]:
-    port = facts.asked.port
-    if "limit" in text:
-        return ("wait half a minute: the client connected too often", f"sudo ufw allow {port}/tcp   # instead of limit")
-    if "user-input" in text:
-        return ("sudo ufw status numbered", f"sudo ufw delete deny {port}/tcp && sudo ufw allow {port}/tcp")
-    return (f"sudo ufw allow {port}/tcp",)
 
 
 def _nft(facts: Facts, outcome: Outcome) -> tuple[str, ...]:

@@ -8,25 +8,11 @@ House rules of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from netprobe.doctor.firewall import ipset, words
+from netprobe.doctor.firewall.iptables_words import Option
 from netprobe.doctor.firewall.model import Doubt, Env, Packet, Test, Why, flipped
 from netprobe.doctor.firewall.values import Interval, Names, Number, Numbers, Span, every, network, number_of
-
-
-class Option(NamedTuple):
-    """An option of a rule, without its dashes."""
-
-    name: str
-    values: tuple[str, ...]
-    negated: bool
-
-    @property
-    def value(self) -> str:
-        """Its first value."""
-        return self.values[0] if self.values else ""
-
 
 CLIENT = Doubt(Why.QUERY, "depends on the client's address or port")
 WAY_IN = Doubt(Why.QUERY, "depends on the interface that the SYN arrives on")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from netprobe.doctor.firewall import words
-from netprobe.doctor.firewall.iptables_matches import Option, port
-from netprobe.doctor.firewall.model import ACCEPT, DROP, RETURN, Env, Kind, Packet, Verdict
+from netprobe.doctor.firewall.iptables_matches import port
+from netprobe.doctor.firewall.iptables_words import Option, Parsed
+from netprobe.doctor.firewall.model import ACCEPT, DROP, RETURN, Chain, Env, Kind, Packet, Verdict
 from netprobe.doctor.firewall.translation import destined, redirected, sourced
 from netprobe.doctor.firewall.values import number_of
-
-if TYPE_CHECKING:
-    from netprobe.doctor.firewall.iptables_rule import IptablesRule
 
 Given = Mapping[str, Option]
 Result = tuple[Packet, Verdict | None]
@@ -26,12 +23,11 @@ UNCLEAR = Verdict(Kind.STOLEN, note="a translation to one of several destination
 FULL = 0xFFFFFFFF
 
 
-def target(rule: IptablesRule, packet: Packet, env: Env) -> Result:
+def target(parts: Parsed, chain: Chain, packet: Packet, env: Env) -> Result:
     """The packet after the target, and its verdict; None where the next rule follows."""
-    assert rule.parts is not None
-    name, given = rule.parts.target, {one.name: one for one in rule.parts.options}
-    if name in rule.chain.table.chains:
-        return packet, Verdict(Kind.GOTO if rule.parts.goto else Kind.JUMP, name)
+    name, given = parts.target, {one.name: one for one in parts.options}
+    if name in chain.table.chains:
+        return packet, Verdict(Kind.GOTO if parts.goto else Kind.JUMP, name)
     if name in NEUTRAL:
         return packet, None
     action = TARGETS.get(name)

@@ -8,7 +8,8 @@ House rules of this file:
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -203,17 +204,35 @@ class Host:
     forwarding: Mapping[int, bool] | None = None  # by IP version
     routes: Sequence[tuple[str, str]] = ()
     bridges: Mapping[str, str] = field(default_factory=dict)  # port: bridge
+    # What was read of the above: networks by IP version, routes by its negative.
+    read: dict[int, list[tuple[str, int, int, int]]] = field(default_factory=dict, compare=False, repr=False)
 
     def networks(self, family: int) -> list[tuple[str, int, int, int]]:
-        """(interface, address, first, last) of its own networks."""
-        found = []
+        """(interface, address, first, last) of its own networks. What is no address is passed over."""
+        if family not in self.read:
+            self.read[family] = list(self._networks(family))
+        return self.read[family]
+
+    def _networks(self, family: int) -> Iterator[tuple[str, int, int, int]]:
         for name, addresses in self.interfaces.items():
             for text in addresses:
-                one = ipaddress.ip_interface(text.partition("%")[0] if "%" in text else text)
-                if one.version == family:
-                    net = one.network
-                    found.append((name, int(one.ip), int(net.network_address), int(net.broadcast_address)))
-        return found
+                with suppress(ValueError):
+                    one = ipaddress.ip_interface(text)
+                    if one.version == family:
+                        net = one.network
+                        yield name, int(one.ip), int(net.network_address), int(net.broadcast_address)
+
+    def _routed(self, family: int) -> list[tuple[str, int, int, int]]:
+        if -family not in self.read:
+            self.read[-family] = []
+            for text, name in self.routes:
+                with suppress(ValueError):
+                    everything = "0.0.0.0/0" if family == 4 else "::/0"
+                    net = ipaddress.ip_network(everything if text == "default" else text)
+                    if net.version == family:
+                        low = int(net.network_address)
+                        self.read[-family].append((name, low, low, int(net.broadcast_address)))
+        return self.read[-family]
 
     def kind(self, family: int, address: Number) -> str | None:
         """local, broadcast, multicast, unspec or unicast, as the kernel's fib says it; None where it isn't known."""
@@ -235,12 +254,7 @@ class Host:
         if isinstance(address, Span):
             return None
         ways = [(high - low, name) for name, _, low, high in self.networks(family) if low <= address <= high]
-        for text, name in self.routes:
-            net = ipaddress.ip_network(
-                "0.0.0.0/0" if text == "default" and family == 4 else "::/0" if text == "default" else text
-            )
-            if net.version == family and int(net.network_address) <= address <= int(net.broadcast_address):
-                ways.append((net.num_addresses - 1, name))
+        ways += [(high - low, name) for name, _, low, high in self._routed(family) if low <= address <= high]
         return min(ways)[1] if ways else None
 
 
