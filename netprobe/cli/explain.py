@@ -21,11 +21,13 @@ def explain(
     Examples:
       netprobe explain NP110
       netprobe explain no-listener
+      netprobe explain ND301
       netprobe explain "Connection refused"
     """
     from netprobe import clients
     from netprobe import explain as pages
     from netprobe.cli.output import show
+    from netprobe.doctor import pages as checks
 
     text = " ".join(what)
-    show(clients.page(text) or pages.explain(text))
+    show(checks.page(text) or clients.page(text) or pages.explain(text))

@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import pytest
+
+from netprobe.cli import run
 from netprobe.doctor.checks import CHECKS
 from netprobe.doctor.facts import Facts
-from netprobe.doctor.finding import Reason
+from netprobe.doctor.finding import Check, Reason
+from netprobe.doctor.pages import page
 from tests.test_house_rules import PACKAGE, ROOT
 
 TEXT = (ROOT / "docs" / "doctor.md").read_text("utf-8")
@@ -34,3 +38,12 @@ def test_every_option_is_told() -> None:
 
 def test_the_five_reasons_are_five() -> None:
     assert len(Reason) == 5
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_every_check_has_a_page(check: Check, capsys: pytest.CaptureFixture[str]) -> None:
+    for word in (check.id, check.id.lower(), check.name):
+        assert run(["explain", word]) == 0
+        said = capsys.readouterr().out
+        assert f"## {check.id}: {check.name}" in said
+    assert page("ND999") is None

@@ -9,8 +9,9 @@ House rules of this package:
 
 from __future__ import annotations
 
-from netprobe.doctor.checks import access, daemon, filters, host, listening
+from netprobe.doctor.checks import account, daemon, filters, host, listening, login, strangers
 from netprobe.doctor.finding import Check
 
-CHECKS: tuple[Check, ...] = (*daemon.CHECKS, *listening.CHECKS, *filters.CHECKS, *access.CHECKS, *host.CHECKS)
+TOPICS = (daemon, listening, filters, account, login, strangers, host)
+CHECKS: tuple[Check, ...] = tuple(sorted((one for topic in TOPICS for one in topic.CHECKS), key=lambda one: one.id))
 BY_ID = {one.id: one for one in CHECKS}

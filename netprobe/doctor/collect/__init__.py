@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from netprobe.doctor.collect import access, daemon, filters, host, network
+from netprobe.doctor.collect import access, configuration, daemon, filters, host, network
 from netprobe.doctor.collect.machine import Machine, Part, together
 from netprobe.doctor.facts import Asked, Facts, System
 
@@ -63,12 +63,12 @@ def first(of: Machine, asked: Asked) -> dict[str, Part]:
 
 def second(of: Machine, asked: Asked, known: dict[str, Any]) -> dict[str, Part]:
     """What needs the daemon."""
-    return {"config_test config config_for_user": lambda: daemon.configuration(of, asked, known)}
+    return {"config_test config config_for_user": lambda: configuration.configuration(of, asked, known)}
 
 
 def third(of: Machine, asked: Asked, known: dict[str, Any]) -> dict[str, Part]:  # noqa: ARG001 (one shape for all rounds)
     """What needs its configuration."""
     return {
-        "host_keys run_dir": lambda: daemon.files(of, known),
+        "host_keys run_dir": lambda: configuration.files(of, known),
         "authorized_keys path_to_keys": lambda: access.keys(of, known),
     }
