@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ def machine(tmp_path: Path) -> Machine:
     (root / "home/alice/.ssh/authorized_keys").write_text(
         f'# comment\n{KEY}\nfrom="198.51.100.0/24",command="{SECRET}" {KEY}\n\nnonsense\n'
     )
-    return Machine(str(root), (str(tmp_path / "bin"), "/usr/bin", "/bin"), budget_s=5)
+    return Machine(str(root), (str(tmp_path / "bin"), "/usr/bin", "/bin"), budget_s=30)
 
 
 def put(machine: Machine, path: str, text: str) -> None:
@@ -122,6 +123,20 @@ def test_a_machine_whose_every_command_hangs_is_collected_in_time(
     assert facts.seconds < 5
     assert "did not end" in facts.gaps["nft"]
     assert facts.nft is None
+
+
+def test_what_still_runs_at_the_end_is_killed(machine: Machine, commands: Callable[[str, str], None]) -> None:
+    commands("slow", "sleep 1000")
+    ended: list[int] = []
+    thread = threading.Thread(target=lambda: ended.append(machine.run("slow", seconds=60).status))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not machine.running and time.monotonic() < deadline:
+        time.sleep(0.01)
+    machine.deadline = 0
+    machine.abandon()
+    thread.join(20)
+    assert ended == [-9]
 
 
 def test_a_bare_root_gives_reasons_only(tmp_path: Path) -> None:

@@ -24,10 +24,13 @@ def collect(asked: Asked, machine: Machine | None = None) -> Facts:
     of = machine or Machine()
     known: dict[str, Any] = {}
     gaps: dict[str, str] = {}
-    for parts in (first(of, asked), second(of, asked, known), third(of, asked, known)):
-        values, missing = together(of, parts)
-        known |= values
-        gaps |= missing
+    try:
+        for parts in (first(of, asked), second(of, asked, known), third(of, asked, known)):
+            values, missing = together(of, parts)
+            known |= values
+            gaps |= missing
+    finally:
+        of.abandon()
     known.setdefault("system", System(root=of.is_root))
     return Facts(asked=asked, taken=of.now(), seconds=round(of.elapsed(), 3), gaps=gaps, **known)
 

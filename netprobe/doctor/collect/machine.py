@@ -68,6 +68,7 @@ class Machine:
         self.path = os.pathsep.join(path)
         self.is_root = os.geteuid() == 0
         self.began = time.monotonic()
+        self.running: set[subprocess.Popen[bytes]] = set()
         self.deadline = self.began + (budget_s or (ROOT_S if self.is_root else USER_S))
 
     def now(self) -> int:
@@ -188,12 +189,21 @@ class Machine:
             )  # fmt: skip
         except OSError as error:
             raise Unavailable(f"`{said}` can't be run: {error.strerror}") from None
+        self.running.add(process)
         try:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             _end(process)
             raise Unavailable(f"`{said}` did not end within {seconds:.1f} s") from None
+        finally:
+            self.running.discard(process)
         return Output(said, process.returncode, _text(out), _text(err))
+
+    def abandon(self) -> None:
+        """Kill what still runs: nobody waits for it any more."""
+        for process in list(self.running):
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     @contextmanager
     def throwaway_key(self) -> Iterator[str]:
