@@ -257,3 +257,16 @@ def test_the_progress_of_reading_has_rate_and_time_left() -> None:
     progress.read("x" * 50, 10, 10)
     progress._begun_s = 0.0
     assert progress.line(1.0) == f"…{'x' * 29} [################] 100% of 10 bytes, 10 bytes/s"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [("-q",), ("--all",), ("--csv",), ("--server", "203.0.113.0/24"), ("--jsonl",)])
+def test_compiled_code_has_other_integers_and_tells_the_same(
+    arguments: tuple[str, ...], many: Path, capsys: Captured
+) -> None:
+    pytest.importorskip("numba")
+    told = []
+    for way in ("--interpreted", "--compiled"):
+        assert run(["analyze", way, *arguments, str(many)]) == 1
+        told.append(capsys.readouterr().out.rpartition('{"schema"')[0 if arguments == ("--jsonl",) else 2])
+    assert told[0] == told[1]

@@ -38,9 +38,9 @@ def line(verdict: Verdict) -> str:
     return lines(json_line(verdict).encode("ascii"))
 
 
-def lines(verdicts: bytes) -> str:
+def lines(verdicts: bytes | memoryview) -> str:
     """The lines of verdicts that are JSON lines already."""
-    return "".join(_line(_cells(json.loads(one, parse_float=str))) for one in verdicts.splitlines())
+    return "".join(_line(_cells(json.loads(one, parse_float=str))) for one in bytes(verdicts).splitlines())
 
 
 def _cells(verdict: Mapping[str, Any]) -> list[str]:

@@ -102,7 +102,7 @@ def _origins(cause: Cause) -> str:
 
 def _servers(cause: Cause, limit: int, total: int, whole: Span) -> Iterator[list[str]]:
     """The rows of a cause's servers, and how many more there are."""
-    if all(span.count == 1 for _, span in cause.top(limit)):
+    if all(20 * span.count < cause.span.count or span.count == 1 for _, span in cause.top(1)):
         limit = min(limit, 2)  # none stands out: these are only examples
     limit += len(cause.places) == limit + 1  # one more row instead of a row that says "1 more"
     for place, span in cause.top(limit):

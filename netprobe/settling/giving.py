@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from netprobe.attempts import address
 from netprobe.crosscheck import Decisive
 from netprobe.model import Verdict
 from netprobe.report.summary import Outline
@@ -14,7 +13,7 @@ from netprobe.selection import Selection
 from netprobe.settling.kinds import Settling
 from netprobe.settling.lines import Lines
 from netprobe.settling.marks import Marks
-from netprobe.settling.outlines import Outlines
+from netprobe.settling.outlines import Outlines, address_at
 from netprobe.tracker import Engine, columns
 
 OnVerdict = Callable[[Verdict], None]
@@ -95,9 +94,9 @@ class Giving:
                 self._on_verdict(verdict)
 
     def _selected(self, r: Sequence[int], like: Verdict) -> bool:
-        selection, version = self._selection, r[columns.VERSION]
+        selection = self._selection
         return (
             selection.kind(like)
-            and selection.server(address(r[columns.SERVER : columns.SERVER + 4], version), int(r[columns.SPORT]))
-            and selection.client(address(r[columns.CLIENT : columns.CLIENT + 4], version), int(r[columns.CPORT]))
+            and selection.server(address_at(r, columns.SERVER), int(r[columns.SPORT]))
+            and selection.client(address_at(r, columns.CLIENT), int(r[columns.CPORT]))
         )

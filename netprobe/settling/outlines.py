@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netprobe.attempts import address
 from netprobe.report.summary import Outline, endpoint
 from netprobe.report.summary import outline as outline_of
@@ -23,24 +25,28 @@ class Outlines:
         r = self._settling.tracker.table[row]
         if kind.pattern is None or not r[FIRST + FRAME]:
             return outline_of(self._settling.verdict(row))
-        like, version = kind.verdict, r[VERSION]
-        server = address(r[SERVER : SERVER + 4], version)
-        client = address(r[CLIENT : CLIENT + 4], version)
+        like = kind.verdict
+        server = address_at(r, SERVER)
+        client = address_at(r, CLIENT)
         place = self._places.get(id(kind))
         if place is None:
             place = self._places[id(kind)] = "-" if like.cause == "up" else where(like.origin, like.address)
         origin = like.origin
         if origin.between is not None or origin.address not in (None, like.address):
-            sender = address(r[ICMP + I_SENDER : ICMP + I_SENDER + 4], version)
-            place = _filled(place, kind, server, client, sender)
+            place = _filled(place, kind, server, client, address_at(r, ICMP + I_SENDER))
         return Outline(
             like,
-            endpoint(server, r[SPORT]),
-            endpoint(client, r[CPORT]),
+            endpoint(server, int(r[SPORT])),
+            endpoint(client, int(r[CPORT])),
             place,
             int(r[FIRST + FRAME]),
             int(r[FIRST + TIME]),
         )
+
+
+def address_at(r: Sequence[int], at: int) -> str:
+    """The address of a row, which may be NumPy's, as canonical text."""
+    return address([int(word) for word in r[at : at + 4]], int(r[VERSION]))
 
 
 def _filled(place: str, kind: Kind, server: str, client: str, sender: str) -> str:
