@@ -63,12 +63,14 @@ def kernels_list(tables: list[Nft]) -> str:
     return "\n".join(lines)
 
 
-def generated(seed: int) -> Generated:
-    """The rule set of a seed."""
+def generated(seed: int, *, legacy: bool = True, nf_tables: bool = True) -> Generated:
+    """The rule set of a seed. Where one of the iptables doesn't run, nftables takes its turn."""
     rng = Random(seed)
     made = Generated(kind=rng.choices(("nft", "iptables-nft", "iptables-legacy", "mixed"), (55, 18, 15, 12))[0])
     nft, tables = "flush ruleset\n", list[Nft]()
-    restore = {(command, family): EMPTY for command in ("legacy",) for family in ("iptables", "ip6tables")}
+    if (made.kind == "iptables-nft" and not nf_tables) or (made.kind in {"iptables-legacy", "mixed"} and not legacy):
+        made.kind = "nft"
+    restore = {("legacy", family): EMPTY for family in ("iptables", "ip6tables")} if legacy else {}
     if made.kind in {"nft", "mixed"}:
         for number in range(rng.choices((1, 2, 3), (6, 4, 2))[0]):
             family = rng.choices(("inet", "ip", "ip6"), (6, 3, 2))[0]

@@ -166,12 +166,14 @@ def statement(one: Any) -> str:
 def match(body: dict[str, Any]) -> str:
     """`tcp dport != { 22, 80 }`."""
     left, op, right = body["left"], body.get("op", "=="), body["right"]
-    if isinstance(left, dict) and "&" in left and op == "==" and "flags" in expression(left):
+    if isinstance(left, dict) and "&" in left and op in {"==", "!="} and "flags" in expression(left):
         field, mask = left["&"][0], left["&"][1:]
         mask = mask[0] if len(mask) == 1 and isinstance(mask[0], list) else mask
         names = [name for one in mask for name in (one["|"] if isinstance(one, dict) and "|" in one else [one])]
-        bits = right["|"] if isinstance(right, dict) and "|" in right else right
-        return f"{expression(field)} {expression(bits)} / {','.join(map(str, names))}"
+        mask_text = names[0] if len(names) == 1 else f"({' | '.join(map(str, names))})"
+        wanted = right["|"] if isinstance(right, dict) and "|" in right else right
+        bits = " | ".join(map(str, wanted)) if isinstance(wanted, list) else expression(wanted)
+        return f"{expression(field)} & {mask_text} {op} {bits}"
     key = left["meta"]["key"] if isinstance(left, dict) and "meta" in left else ""
     sign = "" if op in {"==", "in"} and not (isinstance(left, dict) and next(iter(left)) in OPERATORS) else f"{op} "
     if key in {"iifname", "oifname", "iif", "oif"}:
