@@ -133,6 +133,17 @@ def test_tables_run_by_priority_and_translation_moves_the_port() -> None:
     assert ask(parse(iptables=[forward, nat, raw]), port=2222).verdict is Kind.DROP
 
 
+def test_marks_change_only_under_their_mask() -> None:
+    marks = saved(
+        "-A PREROUTING -j MARK --set-xmark 0x6/0xffffffff\n-A PREROUTING -j MARK --set-xmark 0x1/0x3\n-A PREROUTING -j CONNMARK --save-mark\n"
+        "-A PREROUTING -j MARK --set-xmark 0x0/0xffffffff\n-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff",
+        name="mangle", chains="PREROUTING INPUT",
+    )  # fmt: skip
+    for mark, matches in (("0x5", True), ("0x7", False), ("0x4/0x6", True)):
+        filtered = saved(f"-A INPUT -m mark --mark {mark} -j DROP")
+        assert ask(parse(iptables=[marks, filtered])).verdict is (Kind.DROP if matches else Kind.ACCEPT), mark
+
+
 def test_ip6tables_speaks_of_the_other_family() -> None:
     six = saved("-A INPUT -s 2001:db8:7::/48 -p tcp -j REJECT --reject-with icmp6-adm-prohibited")
     rules = parse(ip6tables=[six])
