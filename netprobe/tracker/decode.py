@@ -26,12 +26,10 @@ from netprobe.tracker.columns import (
     D_TOS,
     D_TTL,
     D_VERSION,
-    D_WHAT,
     D_WINDOW,
     O_DF,
     O_TIMESTAMP,
     P_TCP,
-    P_UNKNOWN_LINK,
 )
 from netprobe.tracker.link import ETHERNET, IPV4, frame_header
 from netprobe.tracker.network import network
@@ -55,8 +53,6 @@ def decode(b: Buffer, start: int, end: int, link: int, d: Row, depth: int = 0) -
     d[D_PROTOCOL] = -kind
     if kind == -P_TCP:
         d[D_OFFSET] -= start
-    elif kind == -P_UNKNOWN_LINK:
-        d[D_WHAT] = link
 
 
 def straight(b: Buffer, at: int, end: int, d: Row) -> bool:

@@ -12,7 +12,7 @@ radiotap.org; Linux nfnetlink_log.h.
 
 from __future__ import annotations
 
-from netprobe.tracker.columns import P_ENCRYPTED, P_MALFORMED, P_SHORT, P_UNKNOWN_LINK
+from netprobe.tracker.columns import P_ENCRYPTED, P_MALFORMED, P_SHORT
 from netprobe.tracker.octets import Buffer, le16, le32, u16
 
 # --- EtherTypes
@@ -35,6 +35,7 @@ K_LLC = 0x10000  # and its destination service access point
 K_WIFI_CONTROL = 0x20000  # 802.11 management and control frames, and data frames without data
 K_WIFI_AGGREGATE = 0x20001  # several packets in one 802.11 frame
 K_PPP = 0x30000  # and its protocol number
+K_LINK = 0x40000  # and a LINKTYPE_ that is not known here
 
 MOST_HEADERS = 8  # tags, LLC and PPPoE headers one after the other
 MOST_LABELS = 16
@@ -104,7 +105,7 @@ def frame_header(b: Buffer, at: int, end: int, link: int) -> tuple[int, int]:
 def serial(b: Buffer, at: int, end: int, link: int) -> tuple[int, int]:
     """PPP and Cisco's HDLC in their framings."""
     if link != PPP and link != PPP_HDLC and link != C_HDLC and link != PPP_PPPD and link != PPP_WITH_DIR:
-        return -P_UNKNOWN_LINK, at
+        return K_LINK + (link & 0xFFFF), at
     if link == PPP_WITH_DIR:
         at += 1  # the direction
     if end - at < 4:

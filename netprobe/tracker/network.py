@@ -33,8 +33,9 @@ from netprobe.tracker.columns import (
     P_SCTP,
     P_SHORT,
     P_TUNNEL,
+    P_UNKNOWN_LINK,
 )
-from netprobe.tracker.link import ARP, BRIDGED, IPV4, IPV6, ethernet
+from netprobe.tracker.link import ARP, BRIDGED, IPV4, IPV6, K_LINK, ethernet
 from netprobe.tracker.octets import Buffer, Row, address4, address6, u16, u32
 from netprobe.tracker.transport import icmp, tcp
 from netprobe.tracker.tunnels import IP_ETHERIP, IP_GRE, IP_IPV4, IP_IPV6, by_protocol, udp
@@ -49,8 +50,6 @@ IP_AH = 51
 IP_ICMPV6 = 58
 IP_OPTIONS = 60
 IP_SCTP = 132
-IP_MOBILITY = 135
-IP_HIP = 139
 IP_SHIM6 = 140
 
 MOST_HEADERS = 16  # IPv6 extension headers one after the other
@@ -70,6 +69,9 @@ def network(b: Buffer, at: int, end: int, kind: int, depth: int, d: Row) -> tupl
             return -P_TUNNEL, at, end
         kind, at = ethernet(b, at, end)
         return kind, at, end
+    if kind >= K_LINK:
+        d[D_WHAT] = kind - K_LINK
+        return -P_UNKNOWN_LINK, at, end
     d[D_WHAT] = kind
     return -P_NOT_IP, at, end
 
@@ -190,10 +192,11 @@ def ipv6(b: Buffer, at: int, end: int, depth: int, d: Row) -> tuple[int, int, in
 
 
 def extends(protocol: int) -> bool:
-    """Whether a number is that of an extension header, fragments aside (RFC 8200, 4302, 6275, 7401, 5533)."""
-    if protocol == 0 or protocol == IP_ROUTING or protocol == IP_OPTIONS or protocol == IP_AH:
+    """Whether a number is that of an extension header, fragments aside (RFC 8200, 4302, 5533). Nothing ever follows
+    those of mobility and HIP (RFC 6275, 7401)."""
+    if protocol == 0 or protocol == IP_ROUTING or protocol == IP_OPTIONS:
         return True
-    return protocol == IP_MOBILITY or protocol == IP_HIP or protocol == IP_SHIM6
+    return protocol == IP_AH or protocol == IP_SHIM6
 
 
 def jumbo_length(b: Buffer, at: int, end: int) -> int:
