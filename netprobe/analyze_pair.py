@@ -6,7 +6,7 @@ import array
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,21 @@ from netprobe.attempts import Form, Segment, attempt
 from netprobe.evidence import Evidence, collect, host_of
 from netprobe.model import Mode, Verdict
 from netprobe.options import AnalyzeOptions
+from netprobe.pairing import gather
 from netprobe.pairing.compare import Comparison
 from netprobe.pairing.side import Conversation, Side
 from netprobe.report import CaptureStatus, PairStatus, Report
+from netprobe.settling import engines, jit
+from netprobe.settling.flow import Flow
 from netprobe.settling.kinds import as_target
-from netprobe.tracker import INTERPRETED, Tracker, columns
+from netprobe.tracker import Engine, Tracker, columns, link, network, octets, transport, tunnels
+from netprobe.tracker import decode as decoding
 from netprobe.tracker.classes import settled_ns
-from netprobe.tracker.decode import decode
 from netprobe.tracker.hosts import recall_host
 from netprobe.wire.capture import Batch, CaptureReader
+
+TUNNELS = 4  # one in the other, that --tunnels looks into
+CHUNK = 4096  # frames whose headers are decoded at once
 
 OnVerdict = Callable[[Verdict], None]
 Notice = Callable[[str], None]
@@ -32,7 +38,9 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice) -> Repor
     """Compare the two captures of `options.pair`, the client's and the server's. Raises UnreadableCapture."""
     assert options.pair is not None
     started = time.time_ns()
-    readers = [_Reading(path, name) for path, name in zip(options.pair, ("client", "server"), strict=True)]
+    readers = [
+        _Reading(path, name, options, notice) for path, name in zip(options.pair, ("client", "server"), strict=True)
+    ]
     for reading in readers:
         reading.read()
         for line in reading.notices:
@@ -86,12 +94,17 @@ def _status(comparison: Comparison, client: Side, server: Side) -> PairStatus:
 class _Reading:
     """One of the captures, read to its end: its side, and what the tracker made of each attempt."""
 
-    def __init__(self, path: Path, whose: str) -> None:
+    def __init__(self, path: Path, whose: str, options: AnalyzeOptions, notice: Notice) -> None:
         self._reader = CaptureReader(path)
         self._whose = whose
-        self._tracker = Tracker(reuses=True, engine=INTERPRETED)
-        self._decoded = [0] * columns.DECODED
-        self.side = Side(str(path))
+        self._engine = engines.choose(self._reader.size, notice, options.compiled)
+        self._depth = TUNNELS if options.tunnels else 0
+        self._tracker = Tracker(
+            reuses=True, engine=self._engine, capacity=16384 if self._engine.compiled else 64, depth=self._depth
+        )
+        self._decoder = _Decoder(self._engine, self._depth, notice)
+        self._batch: Batch | None = None
+        self.side = Side(self._reader.name)
         self.notices: tuple[str, ...] = ()
         self.damage: tuple[str, ...] = ()
 
@@ -102,55 +115,43 @@ class _Reading:
 
     def read(self) -> None:
         """Take all frames in."""
-        touched = [0] * 65536
-        for batch in self._reader.batches():
-            at = 0
-            while at < batch.count:
-                begin, at = at, self._advance(batch, at, touched)
-                for i in range(begin, at):
-                    self._keep(batch, i, touched[i])
-                if at < batch.count:
-                    self._settle(self._tracker.settled())
-        self._settle(self._tracker.settled(everything=True))
+        engine = self._engine
+        compile_ = (lambda loop: getattr(engine.functions, loop.__name__)) if engine.compiled else None
+        flow = Flow(self._tracker, engine, self._settle, self)
+        for batch in self._reader.batches(compiled=compile_):
+            self._batch = batch
+            flow.feed(batch)
+        flow.finish()
+        flow.close()
         self.side.dropped = self._reader.dropped
         self.notices, self.damage = self._reader.notice_lines, self._reader.damage_lines
 
-    def _advance(self, batch: Batch, at: int, touched: list[int]) -> int:
-        return self._tracker.advance(
-            batch.buffer,
-            at,
-            batch.count,
-            batch.starts,
-            batch.ends,
-            batch.links,
-            batch.times,
-            batch.numbers,
-            batch.outgoings,
-            touched,
-        )
+    def take(self, numbers: Sequence[int], first: int, last: int, touched: Sequence[int]) -> None:
+        """Frames first..last-1 of the batch have gone through the tracker: keep what is worth it."""
+        batch = self._batch
+        assert batch is not None
+        table, side = self._tracker.table, self.side
+        for i, d in self._decoder.decoded(batch, first, last):
+            time_ns = int(batch.times[i])
+            side.at(time_ns)
+            if d[columns.D_PROTOCOL] < columns.DECODABLE:
+                row = touched[i]
+                data = bytes(batch.buffer[batch.starts[i] : batch.ends[i]])
+                side.receive(d, int(numbers[i]), time_ns, data, table[row] if row >= 0 else None)
 
-    def _keep(self, batch: Batch, i: int, row: int) -> None:
-        d = self._decoded
-        self.side.at(batch.times[i])
-        start, end = batch.starts[i], batch.ends[i]
-        decode(batch.buffer, start, end, batch.links[i], d)
-        if d[columns.D_PROTOCOL] < columns.DECODABLE:
-            r = self._tracker.table[row] if row >= 0 else None
-            self.side.receive(d, batch.numbers[i], batch.times[i], bytes(batch.buffer[start:end]), r)
-
-    def _settle(self, settled: list[int]) -> None:
+    def _settle(self, settled: Sequence[int]) -> None:
         tracker = self._tracker
         for row in settled:
             r = tracker.table[row]
             if r[columns.KIND] != columns.K_TCP:
                 continue
-            recall_host(r, tracker.hosts)
-            talk = r[columns.TALK]
+            numbers = r.tolist() if self._engine.compiled else r
+            recall_host(numbers, tracker.hosts)
+            talk = numbers[columns.TALK]
             at = (talk - 1) * columns.TALK_WIDTH
             said = bytes(tracker.talks[at : at + columns.TALK_WIDTH]) if talk else b""
-            packed = array.array("q", [*r, settled_ns(r, tracker.clock_ns)]).tobytes()
-            self.side.settle(int(r[columns.BORN]), zlib.compress(packed + said, 1))
-        tracker.release(settled)
+            packed = array.array("q", [*map(int, numbers), settled_ns(numbers, tracker.clock_ns)]).tobytes()
+            self.side.settle(numbers[columns.BORN], zlib.compress(packed + said, 1))
 
     def evidence(self, talk: Conversation) -> Evidence | None:
         """What this capture alone shows of an attempt; None of a conversation that is none."""
@@ -164,6 +165,35 @@ class _Reading:
         if a.form not in (Form.SYN, Form.BARE_SYN) or (a.limited and self._whose == "client"):
             return None
         return collect(as_target(a), [a], (), _payload(packed[size:]), now, host_of(r), self._whose)
+
+
+class _Decoder:
+    """Headers of frames, one by one or, with compiled loops, many at once."""
+
+    def __init__(self, engine: Engine, depth: int, notice: Notice) -> None:
+        self._depth = depth
+        self._one = [0] * columns.DECODED
+        self._gather: Any = None
+        if engine.compiled:
+            modules = (octets, link, network, transport, tunnels, decoding, gather)
+            self._gather = jit.compiled(modules, (gather.gather,), {}, notice)["gather"]
+            self._rows: Any = None
+
+    def decoded(self, batch: Batch, first: int, last: int) -> Iterator[tuple[int, Sequence[int]]]:
+        """The index of each frame and its columns D_*, valid until the next one."""
+        if self._gather is None:
+            for i in range(first, last):
+                decoding.decode(batch.buffer, batch.starts[i], batch.ends[i], batch.links[i], self._one, self._depth)
+                yield i, self._one
+            return
+        import numpy as np
+
+        if self._rows is None:
+            self._rows = np.zeros((CHUNK, columns.DECODED), dtype=np.int64)
+        for begin in range(first, last, CHUNK):
+            end = min(begin + CHUNK, last)
+            self._gather(batch.buffer, batch.starts, batch.ends, batch.links, begin, end, self._depth, self._rows)
+            yield from enumerate(self._rows[: end - begin].tolist(), begin)
 
 
 def _payload(said: bytes) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from netprobe.attempts import address
 from netprobe.model import Endpoint
@@ -174,4 +175,9 @@ class Side:
 
 
 def _address(d: Sequence[int], at: int) -> str:
-    return address([int(word) for word in d[at : at + 4]], d[c.D_VERSION])
+    return _text(d[c.D_VERSION], d[at], d[at + 1], d[at + 2], d[at + 3])
+
+
+@lru_cache(65536)
+def _text(version: int, *words: int) -> str:
+    return address(words, version)

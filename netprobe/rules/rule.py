@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from netprobe.model import Certainty, State
 
@@ -57,13 +58,18 @@ class Rule:
     @property
     def conditions(self) -> tuple[tuple[str, frozenset[str], bool], ...]:
         """(feature, words, wanted) of each condition; `-` stands for an absent feature."""
-        found = []
-        for part in self.when.split():
-            feature, _, words = part.partition("=")
-            wanted = not words.startswith("!")
-            found.append((feature, frozenset(words.removeprefix("!").split("|")), wanted))
-        return tuple(found)
+        return _conditions(self.when)
 
     def matches(self, features: Mapping[str, str]) -> bool:
         """Whether all conditions hold."""
         return all((features.get(feature, "-") in words) == wanted for feature, words, wanted in self.conditions)
+
+
+@cache
+def _conditions(when: str) -> tuple[tuple[str, frozenset[str], bool], ...]:
+    found = []
+    for part in when.split():
+        feature, _, words = part.partition("=")
+        wanted = not words.startswith("!")
+        found.append((feature, frozenset(words.removeprefix("!").split("|")), wanted))
+    return tuple(found)

@@ -11,19 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
-from netprobe.settling.marks import Marks
 from netprobe.tracker import SMALL, Engine, Tracker
 from netprobe.wire.batches import Batch
 
 Give = Callable[[Sequence[int]], None]
 
 
+class Taker(Protocol):
+    """Whoever wants to know which rows frames belong to."""
+
+    def take(self, numbers: Sequence[int], first: int, last: int, touched: Sequence[int]) -> None: ...
+
+
 class Flow:
     """The frames of one capture. `give` gets the numbers of settled rows, in order of their first packets; the rows are
     theirs until it returns."""
 
-    def __init__(self, tracker: Tracker, engine: Engine, give: Give, marks: Marks | None = None) -> None:
+    def __init__(self, tracker: Tracker, engine: Engine, give: Give, marks: Taker | None = None) -> None:
         self.tracker = tracker
         self._marks = marks
         self._give = give
