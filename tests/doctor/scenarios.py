@@ -125,6 +125,8 @@ BROKEN = (
     Scenario("forwarded to another machine", UP + "; echo 1 > /proc/sys/net/ipv4/ip_forward\n"
              "nft 'add table ip n; add chain ip n p { type nat hook prerouting priority -100; }; add rule ip n p tcp dport 22 dnat to 198.51.100.99'",
              ("ND303",), (), "forwarded to 198.51.100.99", "ssh -p 22", partly=(FIREWALL, WRONG)),
+    Scenario("translated, and nobody forwards", UP + "\nnft 'add table ip n; add chain ip n p { type nat hook prerouting priority -100; }; "
+             "add rule ip n p tcp dport 22 dnat to 198.51.100.99'", ("ND301",), (FIREWALL,), "does not forward", "sysctl -w net.ipv4.ip_forward=1"),
     Scenario("hosts.deny", UP + "; echo 'ALL : ALL' > /etc/hosts.deny", ("ND306",), (FIREWALL,), "TCP wrappers", "hosts.allow"),
     Scenario("hosts.deny of a network", UP + "; echo 'sshd : 198.51.100.0/255.255.255.0' > /etc/hosts.deny", ("ND306",), (FIREWALL,), CLIENT),
     # who is let in

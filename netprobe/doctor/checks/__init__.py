@@ -9,9 +9,9 @@ House rules of this package:
 
 from __future__ import annotations
 
-from netprobe.doctor.checks import account, daemon, filters, host, listening, login, strangers
+from netprobe.doctor.checks import account, bans, daemon, filters, host, listening, login, strangers
 from netprobe.doctor.finding import Check
 
-TOPICS = (daemon, listening, filters, account, login, strangers, host)
+TOPICS = (daemon, listening, filters, bans, account, login, strangers, host)
 CHECKS: tuple[Check, ...] = tuple(sorted((one for topic in TOPICS for one in topic.CHECKS), key=lambda one: one.id))
 BY_ID = {one.id: one for one in CHECKS}

@@ -1,15 +1,14 @@
-"""What stands before the daemon: firewalls, translations, bans, TCP wrappers (ND3xx)."""
+"""The firewall before the daemon: what becomes of a SYN and of its answer, and translations (ND301 to ND303, ND307)."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 
 from netprobe.doctor import firewall, reading
 from netprobe.doctor.checks import undo
-from netprobe.doctor.checks.wrappers import Decision, decide
 from netprobe.doctor.facts import Facts
-from netprobe.doctor.finding import Reason, Result, Status, check, fine, skipped, unknown
+from netprobe.doctor.finding import Reason, Result, Status, check, fine, unknown
 from netprobe.doctor.firewall import Host, Kind, Query, Ruleset, Walk
 
 NFT = "nft -j list ruleset, iptables-save"
@@ -18,13 +17,21 @@ NOTHING_SEEN = "no firewall command could list its rules"
 
 def ruleset(facts: Facts) -> Ruleset:
     """All rules that were collected."""
-    return firewall.parse(
-        nft=facts.nft.text if facts.nft else None,
-        iptables=[one.text for one in facts.iptables or ()],
-        ip6tables=[one.text for one in facts.ip6tables or ()],
-        ipset=facts.ipset.text if facts.ipset else None,
-        hooks=facts.nft_hooks.text if facts.nft_hooks else None,
+    return _parsed(
+        facts.nft.text if facts.nft else None,
+        tuple(one.text for one in facts.iptables or ()),
+        tuple(one.text for one in facts.ip6tables or ()),
+        facts.ipset.text if facts.ipset else None,
+        facts.nft_hooks.text if facts.nft_hooks else None,
     )
+
+
+# Several checks ask for the same walk, and rule sets can be of megabytes.
+@lru_cache(maxsize=2)
+def _parsed(
+    nft: str | None, iptables: tuple[str, ...], ip6tables: tuple[str, ...], ipset: str | None, hooks: str | None
+) -> Ruleset:
+    return firewall.parse(nft=nft, iptables=iptables, ip6tables=ip6tables, ipset=ipset, hooks=hooks)
 
 
 def machine(facts: Facts) -> Host:
@@ -112,21 +119,28 @@ def _judged(facts: Facts, family: int, found: Walk) -> Result:
     cause = "dropped"
     if found.verdict is Kind.REJECT:
         cause = "reset-by-host-firewall" if isinstance(found.reject, str) else "rejected-by-host"
-    words = found.decided.says.replace("reject with", "rejects it with").replace("drop", "drops it")
     chain = found.decided.chain
-    where = (
-        f"{chain.table.family} {chain.table.name} {chain.name}"
-        if chain
-        else found.decided.path[-1].what
-        if path
-        else ""
-    )
-    decider = f"rule `{rule.text}` of {where}" if rule else f"the policy of {where}" if chain else where
+    start = f"IPv{family}: a SYN {whom} to port {port} does not get in"
+    if chain is None:  # the kernel itself, after a translation
+        name = "net.ipv4.ip_forward" if family == 4 else "net.ipv6.conf.all.forwarding"
+        return Result(
+            status=Status.FAULT, first=25, source=NFT, causes=(cause,), because=path,
+            says=f"{start}: it is translated to another machine, and this one does not forward.",
+            remedy=(f"sudo sysctl -w {name}=1", *undo.translation(found)),
+        )  # fmt: skip
+    where = f"{chain.table.family} {chain.table.name} {chain.name}"
+    decider = f"rule `{rule.text}` of {where}" if rule else f"the policy of {where}"
+    known = firewall.owner(found.decided, port, facts.asked.source)
+    by_whom = (f"this is {known.name}'s",) if known else ()
     return Result(
-        status=Status.FAULT, first=25, source=NFT, causes=(cause,), because=path,
-        says=f"IPv{family}: a SYN {whom} to port {port} does not get in: {decider} {words}.",
-        remedy=undo.commands(facts, found.decided),
+        status=Status.FAULT, first=25, source=NFT, causes=(cause,), because=(*path, *by_whom),
+        says=f"{start}: {decider} {_does(found.decided.says)}.", remedy=undo.commands(facts, found.decided),
     )  # fmt: skip
+
+
+def _does(says: str) -> str:
+    """`drops it`, `rejects it with tcp reset`."""
+    return says.replace("reject with", "rejects it with").replace("drop", "drops it")
 
 
 def _conditions(found: Walk, says: str) -> list[str]:
@@ -153,7 +167,7 @@ def firewall_lets_answers_out(facts: Facts) -> Result | tuple[Result, ...]:
                 source=NFT,
                 causes=("reply-filtered",),
                 says=f"IPv{family}: the SYN gets in, the answer does not get out: "
-                + (f"rule `{rule.text}` {answer.decided.says}s it." if rule else "a policy drops it."),
+                + (f"rule `{rule.text}` {_does(answer.decided.says)}." if rule else "a policy drops it."),
                 because=tuple(str(step) for step in answer.path),
                 remedy=undo.commands(facts, answer.decided),
             )
@@ -199,91 +213,6 @@ def not_translated(facts: Facts) -> Result | tuple[Result, ...]:
     return tuple(results) or fine("The port is this machine's own.", source=NFT)
 
 
-# --------------------------------------------------------------------------- bans and lists
-
-
-def same(address: str, source: str) -> bool:
-    """Whether a ban's address or network holds the source."""
-    try:
-        return ipaddress.ip_address(source.partition("%")[0]) in ipaddress.ip_network(address, strict=False)
-    except ValueError:
-        return False
-
-
-@check("ND304", Reason.FIREWALL)
-def not_banned(facts: Facts) -> Result:
-    """The client is not banned."""
-    if facts.bans is None:
-        return unknown("Who is banned can't be told.", facts.why("bans"))
-    if not facts.bans:
-        named = ", ".join(one for one in facts.guards or () if one != "docker")
-        return fine(f"Nobody is banned ({named})." if named else "No program that bans addresses is installed.")
-    source = facts.asked.source
-    if source is None:
-        programs = ", ".join(dict.fromkeys(one.by for one in facts.bans))
-        return fine(
-            f"{len(facts.bans)} addresses are banned by {programs}; --source ADDRESS says whether the client's is one."
-        )
-    hit = next((one for one in facts.bans if same(one.address, source)), None)
-    if hit is None:
-        return fine(f"{source} is not among the {len(facts.bans)} banned addresses.")
-    lift = (
-        f"sudo fail2ban-client set {hit.jail} unbanip {hit.address}"
-        if hit.by == "fail2ban"
-        else f"sudo cscli decisions delete --ip {hit.address}"
-    )
-    left = "for ever" if hit.until is None else f"for another {max(0, hit.until - facts.taken) // 60} minutes"
-    return Result(
-        status=Status.FAULT, first=17, says=f"{source} is banned by {hit.by}, {left}.", because=(f"jail {hit.jail}: {hit.address}",),
-        remedy=(lift, "find out why first: sudo journalctl -t sshd -g " + source), source=f"{hit.by}'s database",
-        causes=("rejected-by-host", "dropped", "rate-limited"),
-    )  # fmt: skip
-
-
-@check("ND305", Reason.FIREWALL)
-def not_on_a_recent_list(facts: Facts) -> Result:
-    """The client is on no list of netfilter's recent match."""
-    if facts.recent is None:
-        return unknown("The lists of recent addresses can't be read.", facts.why("recent"))
-    if not facts.recent:
-        return skipped("There are no lists of recent addresses.")
-    hit = [one for one in facts.recent if one.has_source]
-    if not hit:
-        return fine(
-            f"{len(facts.recent)} lists of recent addresses, without the client's.", source="/proc/net/xt_recent"
-        )
-    return Result(
-        status=Status.RISK, first=42, says=f"{facts.asked.source} is on the list {hit[0].name}: rules may refuse it for a while.",
-        because=(f"{hit[0].addresses} addresses are on it",), source=f"/proc/net/xt_recent/{hit[0].name}",
-        remedy=(f"echo -{facts.asked.source} | sudo tee /proc/net/xt_recent/{hit[0].name}",), causes=("rate-limited", "dropped"),
-    )  # fmt: skip
-
-
-@check("ND306", Reason.FIREWALL)
-def wrappers_let_in(facts: Facts) -> Result:
-    """TCP wrappers (hosts.allow, hosts.deny) let the client in."""
-    found = reading.implementation(facts)
-    if found is None or not found.libwrap:
-        return skipped("This SSH server does not look at hosts.allow and hosts.deny (it is not linked with libwrap).")
-    if facts.hosts_allow is None or facts.hosts_deny is None:
-        return unknown("hosts.allow and hosts.deny can't be read.", facts.why("hosts_deny"))
-    decision, line, file = decide(facts.hosts_allow, facts.hosts_deny, facts.asked.source)
-    if decision is Decision.ALLOWED:
-        return fine(
-            "TCP wrappers let the client in." if line else "hosts.deny names nobody.",
-            *([f"{file}: {line}"] if line else []),
-        )
-    if decision is Decision.UNSURE:
-        return unknown("Whether TCP wrappers let the client in can't be told.", f"{file}: {line}")
-    whom = facts.asked.source or "every client"
-    allow = f"sshd : {facts.asked.source or 'ALL'}"
-    return Result(
-        status=Status.FAULT, first=16, says=f"TCP wrappers turn {whom} away: the connection is closed before a word.",
-        because=(f"{file}: {line}", f"{found.path} is linked with libwrap"), source=file, causes=("closed-before-banner",),
-        remedy=(f"sudo sed -i '1i {allow}' /etc/hosts.allow   # or take the line out of {file}",),
-    )  # fmt: skip
-
-
 @check("ND307", Reason.FIREWALL)
 def no_program_before_the_firewall(facts: Facts) -> Result:
     """No XDP program sees packets before the firewall."""
@@ -298,7 +227,4 @@ def no_program_before_the_firewall(facts: Facts) -> Result:
     )
 
 
-CHECKS = (
-    *(firewall_lets_in, firewall_lets_answers_out, not_translated, not_banned, not_on_a_recent_list),
-    *(wrappers_let_in, no_program_before_the_firewall),
-)
+CHECKS = (firewall_lets_in, firewall_lets_answers_out, not_translated, no_program_before_the_firewall)
