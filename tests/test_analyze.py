@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netprobe import analyze
 from netprobe.errors import NetprobeError
-from netprobe.model import Frame, Mode, Verdict
+from netprobe.model import Endpoint, Frame, Mode, Verdict
 from netprobe.options import AnalyzeOptions
-from netprobe.report import Report
+from netprobe.report import Report, table
+from netprobe.report import json as report_json
 from netprobe.report.outcome import exit_code
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
 from tests.ladder import ladder
+from tests.packets import Segment
+from tests.wrappings import TUNNELS, ethernet, four, udp
+
+needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="numba is not installed")
 
 
 def save(path: Path, text: str) -> Path:
@@ -184,3 +192,55 @@ def test_many_attempts_to_one_server(tmp_path: Path) -> None:
     assert len(report.verdicts) == 100
     assert {v.cause for v in report.verdicts} == {"no-listener"}
     assert all(isinstance(record, Frame) for record in ladder(text).records)
+
+
+# --------------------------------------------------------------------------- what is only counted
+
+
+def wrapped(tmp_path: Path, link: int, *packets: bytes) -> Path:
+    """A pcap file of these frames, a second apart."""
+    path = tmp_path / "wrapped.pcap"
+    records = [struct.pack("<IIII", n, 0, len(data), len(data)) + data for n, data in enumerate(packets)]
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link) + b"".join(records))
+    return path
+
+
+def refused() -> list[bytes]:
+    syn = Segment(src=Endpoint("192.0.2.1", 40000), dst=Endpoint("203.0.113.5", 22), seq=7, tos=0x48, options=("mss",))
+    return [syn.packet(), replace(syn.turned("RA"), ack=8, ttl=60, tos=0x48).packet()]
+
+
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=needs_numba)])
+def test_tunnels_are_looked_into_where_asked_and_told_where_not(tmp_path: Path, compiled: bool) -> None:
+    path = wrapped(tmp_path, 101, *(TUNNELS["erspan 2"][1](packet) for packet in refused()))
+    notices: list[str] = []
+    options = AnalyzeOptions(files=(path,), compiled=compiled)
+    report = analyze.run(options, lambda _: None, notices.append)
+    assert report.verdicts == ()
+    assert dict(report.capture.undecoded) == {"tunnel": 2}
+    assert [line for line in notices if "--tunnels" in line] == [
+        "2 packets are in tunnels and were not looked at; --tunnels looks inside"
+    ]
+    notices.clear()
+    report = analyze.run(replace(options, tunnels=True), lambda _: None, notices.append)
+    assert [verdict.cause for verdict in report.verdicts] == ["no-listener"]
+    assert dict(report.capture.undecoded) == {}
+    assert not [line for line in notices if "--tunnels" in line]
+
+
+def test_what_is_only_counted_is_in_every_report(tmp_path: Path) -> None:
+    lldp, dns = ethernet(bytes(46), b"\x88\xcc"), ethernet(four(17, udp(53, bytes(12))))
+    report = run(wrapped(tmp_path, 1, *map(ethernet, refused()), lldp, dns, dns))
+    assert dict(report.capture.undecoded) == {"udp": 2, "ethertype-0x88cc": 1}
+    document = json.loads(report_json.document(report))
+    assert document["capture"]["undecoded"] == {"udp": 2, "ethertype-0x88cc": 1}
+    assert "3 of 5 packets were only counted: 2 udp, 1 ethertype-0x88cc" in table.render(report)
+    assert "only counted" not in table.render(report, verbosity=-1)
+    plain = run(wrapped(tmp_path, 1, *map(ethernet, refused())))
+    assert "undecoded" not in json.loads(report_json.document(plain))["capture"]
+
+
+def test_an_unknown_link_type_is_named(tmp_path: Path) -> None:
+    report = run(wrapped(tmp_path, 147, *refused()))
+    assert report.verdicts == ()
+    assert "2 of 2 packets were only counted: 2 link-type-147" in table.render(report)
