@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,14 @@ def test_what_is_silent_before_the_server_is_on_the_path() -> None:
     found = join(wire(*DROPPED, reason=SILENCE), recorded.case("lab").facts)
     assert found.origin.kind is OriginKind.PATH
     assert "security groups" in found.remedy[0]
+
+
+def test_what_the_servers_own_rule_drops_is_at_the_target() -> None:
+    between = Origin(OriginKind.PATH, None, None, ("198.51.100.1", server.V4))
+    verdict = replace(wire(*DROPPED, reason=SILENCE), origin=between)
+    found = join(verdict, recorded.case("lab-nft-drop").facts)
+    assert found.origin == Origin(OriginKind.TARGET, server.V4)
+    assert join(verdict, recorded.case("user").facts).origin == between
 
 
 def test_up_stays_up() -> None:

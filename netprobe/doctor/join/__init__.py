@@ -105,7 +105,9 @@ def _proven(
         left = ()
     found = next((one for one in view.findings if cause in one.causes), None)
     told = (f"on the server: {found.says} [{found.check}]",) if found else ()
-    at_host = Origin(OriginKind.TARGET, verdict.address)
+    origin = verdict.origin
+    if cause != "reset-on-path" and origin.kind is not OriginKind.TARGET and _sure(view):
+        origin = Origin(OriginKind.TARGET, verdict.address)
     return replace(
         verdict,
         cause=cause,
@@ -113,7 +115,7 @@ def _proven(
         alternatives=left,
         because=(*verdict.because, _by(*proof), *lines, *told),
         remedy=(*(f"on the server: {text}" for text in (found.remedy if found else ())), *verdict.remedy),
-        origin=verdict.origin if same or cause == "reset-on-path" else at_host,
+        origin=origin,
     )
 
 
@@ -131,7 +133,7 @@ def _before_the_host(verdict: Verdict, view: View) -> Verdict:
     """Silence, although the machine itself would surely answer: what drops stands before it."""
     if verdict.reason != "no-response" or not would_answer_something(view):
         return verdict
-    says = "its firewall lets the SYN in and the answer out: what drops stands before the server"
+    says = "the server's firewall lets the SYN in and the answer out: what drops stands before the server"
     origin = verdict.origin
     if origin.kind is not OriginKind.PATH:
         origin = replace(origin, kind=OriginKind.PATH, address=None)

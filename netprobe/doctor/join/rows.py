@@ -100,12 +100,12 @@ def is_ssh(view: View) -> bool:
 
 LISTENS = "port {port} is listened on: {places}"
 SILENT = "nothing listens on port {port}"
-DECIDES = "its firewall decides: {rule}"
+DECIDES = "the server's firewall decides: {rule}"
 PROVES, STRIKES = True, False
 
 ROWS: tuple[Row, ...] = (
-    Row("no-listener", PROVES, reset_stopped, SILENT + ", and its firewall drops the reset", "ND302"),
-    Row("no-listener", PROVES, closed_by_kernel, SILENT + ", and its firewall lets the SYN in", "ND201"),
+    Row("no-listener", PROVES, reset_stopped, SILENT + ", and the server's firewall drops the reset", "ND302"),
+    Row("no-listener", PROVES, closed_by_kernel, SILENT + ", and the server's firewall lets the SYN in", "ND201"),
     Row("reset-by-host-firewall", PROVES, lambda v: v.stops(with_=str), DECIDES, "ND301"),
     Row("rejected-by-host", PROVES, lambda v: v.stops(with_=tuple), DECIDES, "ND301"),
     Row("syn-filtered", PROVES, lambda v: v.stops() and v.listened is False, DECIDES + "; " + SILENT, "ND301"),
@@ -114,26 +114,26 @@ ROWS: tuple[Row, ...] = (
         "backlog-full",
         PROVES,
         lambda v: v.overfull and v.lets_in(),
-        "{waiting} connections wait in its accept queue, {limit} may",
+        "{waiting} connections wait in the accept queue, {limit} may",
         "ND208",
     ),
-    Row("reply-filtered", PROVES, reply_stopped, "its firewall lets the SYN in and drops the answer", "ND302"),
+    Row("reply-filtered", PROVES, reply_stopped, "the server's firewall lets the SYN in and drops the answer", "ND302"),
     Row("forward-without-backend", PROVES, forwarded, "its rules forward the port to {to}", "ND303"),
     Row(
         "reset-on-path",
         PROVES,
         would_answer,
-        LISTENS + ", and its firewall lets the SYN in and the answer out: it would have answered",
+        LISTENS + ", and the server's firewall lets the SYN in and the answer out: it would have answered",
         "ND201",
     ),
     Row("no-listener", STRIKES, lambda v: v.listened is True, LISTENS, "ND201"),
     Row("no-listener", STRIKES, stopped, DECIDES + ", before any listener would be asked", "ND301"),
     Row("no-listener", STRIKES, reset_would_come, SILENT + ", but a reset would say so", "ND201"),
-    Row("reset-by-host-firewall", STRIKES, lambda v: v.never(str), "no rule of its firewall resets", "ND301"),
-    Row("rejected-by-host", STRIKES, lambda v: v.never(tuple), "no rule of its firewall rejects", "ND301"),
+    Row("reset-by-host-firewall", STRIKES, lambda v: v.never(str), "no rule of the server's firewall resets", "ND301"),
+    Row("rejected-by-host", STRIKES, lambda v: v.never(tuple), "no rule of the server's firewall rejects", "ND301"),
     Row("backlog-full", STRIKES, lambda v: v.listened is False, SILENT, "ND201"),
     Row("backlog-full", STRIKES, stopped, DECIDES, "ND301"),
-    Row("backlog-full", STRIKES, room, "{waiting} connections wait in its accept queue, {limit} may", "ND208"),
+    Row("backlog-full", STRIKES, room, "{waiting} connections wait in the accept queue, {limit} may", "ND208"),
     Row("syn-filtered", STRIKES, lambda v: v.listened is True, LISTENS, "ND201"),
     Row("reply-filtered", STRIKES, lambda v: v.listened is False, SILENT, "ND201"),
     Row("reply-filtered", STRIKES, stopped, "the SYN does not get that far: {rule}", "ND301"),
