@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from netprobe.errors import CannotMeasure, NetprobeError
@@ -131,19 +131,13 @@ def _pair(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlet
     """Two captures of the same conversations, by the same outlets."""
     from netprobe import analyze_pair
 
-    selection = options.selection.also(options.servers)
-
     def give(verdict: Verdict) -> None:
-        if not selection.verdict(verdict):
-            return
         if outlets.lines is not None:
             outlets.lines(report_json.line(verdict).encode("ascii"))
         elif outlets.outline is None or outlets.outline(outline(verdict)):
             on_verdict(verdict)
 
-    report = analyze_pair.run(options, give, notice)
-    wanted = tuple(verdict for verdict in report.verdicts if selection.verdict(verdict))
-    return replace(report, verdicts=wanted, causes=dict(Counter(verdict.cause for verdict in wanted).most_common()))
+    return analyze_pair.run(options, give, notice, keep=outlets.lines is None and outlets.outline is None)
 
 
 def _added(checks: Sequence[CrossCheck]) -> CrossCheck:
