@@ -34,8 +34,9 @@ OnVerdict = Callable[[Verdict], None]
 Notice = Callable[[str], None]
 
 
-def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice) -> Report:
-    """Compare the two captures of `options.pair`, the client's and the server's. Raises UnreadableCapture."""
+def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, *, keep: bool = True) -> Report:
+    """Compare the two captures of `options.pair`, the client's and the server's. `on_verdict` gets each verdict; with
+    `keep`, they are in the report, too. Raises UnreadableCapture."""
     assert options.pair is not None
     started = time.time_ns()
     readers = [
@@ -49,11 +50,20 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice) -> Repor
     wanted = options.selection.also(options.servers)
     comparison = Comparison(client.side, server.side)
     verdicts = []
-    for verdict in comparison.verdicts(client.evidence, server.evidence):
-        if wanted.verdict(verdict):
-            verdicts.append(verdict)
-            on_verdict(verdict)
-    causes = Counter(verdict.cause for verdict in verdicts)
+    causes: Counter[str] = Counter()
+    sides: Counter[str] = Counter()
+    interrupted = False
+    try:
+        for verdict in comparison.verdicts(client.evidence, server.evidence):
+            if wanted.verdict(verdict):
+                causes[verdict.cause] += 1
+                if verdict.cause != "up" and verdict.pair is not None:
+                    sides[verdict.pair.side or "unknown"] += 1
+                if keep:
+                    verdicts.append(verdict)
+                on_verdict(verdict)
+    except KeyboardInterrupt:
+        interrupted = True
     return Report(
         command="analyze",
         started_ns=started,
@@ -67,11 +77,12 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice) -> Repor
             unsolicited=sum(one.unsolicited for one in readers),
             damage=tuple(line for one in readers for line in one.damage),
         ),
-        pair=_status(comparison, client.side, server.side),
+        interrupted=interrupted,
+        pair=_status(comparison, client.side, server.side, sides),
     )
 
 
-def _status(comparison: Comparison, client: Side, server: Side) -> PairStatus:
+def _status(comparison: Comparison, client: Side, server: Side, sides: Counter[str]) -> PairStatus:
     tally, clocks = comparison.tally, comparison.clocks
     return PairStatus(
         client=client.name,
@@ -88,6 +99,7 @@ def _status(comparison: Comparison, client: Side, server: Side) -> PairStatus:
         back=clocks.back,
         missed=(client.missed, server.missed),
         unsteady=clocks.unsteady,
+        sides=dict(sides.most_common()),
     )
 
 

@@ -7,10 +7,11 @@ half of what is between is the uncertainty. Clocks that run at different speeds 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+SECOND = 1_000_000_000
 BINS = 32
 DRIFT_SPAN_NS = 20_000_000_000  # shorter captures show no drift: the bounds move more than the clocks
 FASTEST_PPM = 1000.0  # clocks of computers are off by 100 at most; more is a clock that was set
@@ -22,6 +23,11 @@ class Sample(NamedTuple):
     client_ns: int
     server_ns: int
     there: bool
+
+    @property
+    def difference(self) -> int:
+        """The server's clock minus the client's, and the time that it took there, or minus that back."""
+        return self.server_ns - self.client_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +65,67 @@ class Clocks:
         return round((client_ns - self.at_ns) * (self.drift_ppm or 0.0) / 1e6)
 
 
-def estimate(samples: Sequence[Sample]) -> Clocks:
+class Samples:
+    """Packets that both captures have. Of each second and direction only the quickest is kept: it alone decides."""
+
+    def __init__(self, samples: Iterable[Sample] = ()) -> None:
+        self._quickest: dict[tuple[int, bool], Sample] = {}
+        self.there = self.back = 0
+        self._client: tuple[int, int] | None = None
+        self._server: tuple[int, int] | None = None
+        self.add(samples)
+
+    def add(self, samples: Iterable[Sample]) -> None:
+        """More of them."""
+        for sample in samples:
+            if sample.there:
+                self.there += 1
+            else:
+                self.back += 1
+            key = (sample.client_ns // SECOND, sample.there)
+            known = self._quickest.get(key)
+            if known is None or (sample.difference < known.difference) == sample.there:
+                self._quickest[key] = sample
+            self._client = _wider(self._client, sample.client_ns)
+            self._server = _wider(self._server, sample.server_ns)
+
+    @property
+    def quickest(self) -> list[Sample]:
+        """Those that decide."""
+        return list(self._quickest.values())
+
+    @property
+    def spans(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+        """From the first to the last, by the client's clock and by the server's."""
+        return self._client, self._server
+
+
+def _wider(span: tuple[int, int] | None, moment: int) -> tuple[int, int]:
+    return (moment, moment) if span is None else (min(span[0], moment), max(span[1], moment))
+
+
+def estimate(found: Samples) -> Clocks:
     """The offset of two clocks from packets that both saw."""
+    samples = found.quickest
     there = [s for s in samples if s.there]
     back = [s for s in samples if not s.there]
-    if not samples:
+    span, _ = found.spans
+    if span is None:
         return Clocks()
-    begin = min(s.client_ns for s in samples)
+    begin = span[0]
     if not there or not back:
-        differences = [s.server_ns - s.client_ns for s in samples]
+        differences = [s.difference for s in samples]
         offset = min(differences) if there else max(differences)
-        return Clocks(offset, None, None, None, len(there), len(back), begin)
+        return Clocks(offset, None, None, None, found.there, found.back, begin)
     flat = _flat(there, back, 0.0, begin)
     slope = _slope(samples, begin)
     if slope is not None:
         sloped = _flat(there, back, slope, begin)
         # Believed where it explains what an even offset can't, or moves more than the bounds are apart.
-        span = max(s.client_ns for s in samples) - begin
-        moved = abs(slope) * span
+        moved = abs(slope) * (span[1] - begin)
         if sloped[1] >= 0 and (flat[1] < 0 or (moved > 2 * sloped[1] and sloped[1] < 0.7 * flat[1])):
-            return _clocks(sloped, slope, len(there), len(back), begin)
-    return _clocks(flat, 0.0, len(there), len(back), begin)
+            return _clocks(sloped, slope, found.there, found.back, begin)
+    return _clocks(flat, 0.0, found.there, found.back, begin)
 
 
 def _flat(there: Sequence[Sample], back: Sequence[Sample], slope: float, begin: int) -> tuple[int, int]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from netprobe.evidence import Evidence
 from netprobe.model import Verdict
 from netprobe.pairing import changes, fates, judgement, refine
-from netprobe.pairing.clocks import Clocks, Sample, estimate
+from netprobe.pairing.clocks import Clocks, Sample, Samples, estimate
 from netprobe.pairing.couples import Couple, couples
 from netprobe.pairing.coverage import Names, Watcher
 from netprobe.pairing.match import Way, match, samples
 from netprobe.pairing.side import Conversation, Side
 
+ROUGH = 2000  # conversations, spread over the capture, that tell how the clocks stand
 EvidenceOf = Callable[[Conversation], Evidence | None]
 
 
@@ -32,22 +33,22 @@ class Comparison:
 
     def __init__(self, client: Side, server: Side) -> None:
         self._client, self._server = client, server
+        self._echoes = _echoes(client, server)
         self._couples = couples(client.conversations.values(), server.conversations.values(), self._rough)
-        self._ways: dict[int, tuple[Way, Way]] = {}
-        rough = self._rough(self._couples)
+        self._clocks = self._rough(self._couples)
+        found = Samples(self._echoes)
+        both = 0
         for couple in self._couples:
             if couple.server is not None:
-                ways = match(couple, rough)
-                self._ways[couple.client.talk.born] = ways
+                both += 1
+                ways = match(couple, self._clocks)
                 missed = fates.missed(ways)
                 client.missed += missed[0]
                 server.missed += missed[1]
-        found = [one for ways in self._ways.values() for one in samples(ways)]
-        found += _echoes(client, server)
+                found.add(samples(ways))
         self.clocks = estimate(found)
         self._names = Names.of(self._couples)
-        self._spans = _spans(found)
-        both = len(self._ways)
+        self._spans = found.spans
         self.tally = Tally(self.clocks, both, len(self._couples) - both, len(server.conversations) - both)
 
     def verdicts(self, of_client: EvidenceOf, of_server: EvidenceOf) -> Iterator[Verdict]:
@@ -63,7 +64,7 @@ class Comparison:
         ends = couple.client.ends
         of_client, of_server = self._spans
         seen = couple.server.ends if couple.server is not None else ends
-        ways = self._ways.get(couple.client.talk.born)
+        ways = match(couple, self._clocks) if couple.server is not None else None
         watch_client = Watcher(self._client, "client's", self.clocks, {ends[0].address}, {ends[1]}, of_server)
         if couple.server is not None:
             watch_server = Watcher(self._server, "server's", self.clocks, {seen[0].address}, {seen[1]}, of_client)
@@ -81,19 +82,12 @@ class Comparison:
         return refine.verdict(client, server, couple, judged, found, changed, omitted, began)
 
     def _rough(self, known: Sequence[Couple]) -> Clocks:
-        """The clocks from what is matched so far, before copies are told apart by time."""
-        blind = Clocks()
-        found = [one for couple in known if couple.server is not None for one in samples(_once(match(couple, blind)))]
-        return estimate(found + _echoes(self._client, self._server))
-
-
-def _spans(found: Sequence[Sample]) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """From the first to the last packet that both sides have, by the client's clock and by the server's."""
-    if not found:
-        return None, None
-    client = [one.client_ns for one in found]
-    server = [one.server_ns for one in found]
-    return (min(client), max(client)), (min(server), max(server))
+        """The clocks from some that are matched so far, before copies are told apart by time."""
+        both = [couple for couple in known if couple.server is not None]
+        found = Samples(self._echoes)
+        for couple in both[:: len(both) // ROUGH + 1]:
+            found.add(samples(_once(match(couple, Clocks()))))
+        return estimate(found)
 
 
 def _once(ways: tuple[Way, Way]) -> tuple[Way, Way]:
@@ -117,8 +111,7 @@ def _once(ways: tuple[Way, Way]) -> tuple[Way, Way]:
 
 def _alone(couple: Couple) -> tuple[Way, Way]:
     """A conversation that only the client's capture has: what it sent, and what came to it."""
-    there = couple.client.there
-    back = couple.client.back
+    there, back = couple.client.packets()
     return (
         Way(True, there, [], [(i, None) for i in range(len(there))], set(), set(), (0, 0)),
         Way(False, [], back, [(None, j) for j in range(len(back))], set(), set(), (0, 0)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from netprobe.model import Endpoint
 from netprobe.pairing.clocks import Clocks
@@ -21,21 +21,31 @@ SAME_TIME_NS = 3_000_000_000  # between two sights of one packet: longer than an
 
 @dataclass(slots=True)
 class Half:
-    """A conversation of one side, unpacked. `turned`: this side took the server for the client (it began too late)."""
+    """A conversation of one side. `turned`: this side took the server for the client (it began too late)."""
 
     talk: Conversation
     turned: bool = False
-    there: list[Packet] = field(default_factory=list)
-    back: list[Packet] = field(default_factory=list)
+    iss: int | None = None  # the number of the client's SYN
+    server_iss: int | None = None  # the number of the server's SYN-ACK
+    stamp: bytes | None = None  # TSval of the first SYN
 
     @staticmethod
     def of(talk: Conversation, *, turned: bool = False) -> Half:
-        """Its packets, from the true client's point of view."""
-        there, back = talk.there.packets(), talk.back.packets()
-        if turned:
-            flip = [packet._replace(there=not packet.there) for packet in (*there, *back)]
-            there, back = flip[len(there) :], flip[: len(there)]
-        return Half(talk, turned, there, back)
+        """From the true client's point of view."""
+        half = Half(talk, turned)
+        there, back = half.packets()
+        opening = next((p for p in there if p.opens), None)
+        if opening is not None:
+            half.iss, half.stamp = opening.seq, opening.timestamp
+        half.server_iss = next((p.seq for p in back if p.flags & c.F_SYN), None)
+        return half
+
+    def packets(self) -> tuple[list[Packet], list[Packet]]:
+        """Those that were kept, there and back; unpacked anew each time, for there may be millions."""
+        there, back = self.talk.there.packets(), self.talk.back.packets()
+        if not self.turned:
+            return there, back
+        return [p._replace(there=True) for p in back], [p._replace(there=False) for p in there]
 
     @property
     def skipped(self) -> tuple[int, int]:
@@ -47,21 +57,6 @@ class Half:
     def ends(self) -> tuple[Endpoint, Endpoint]:
         """Client and server."""
         return (self.talk.server, self.talk.client) if self.turned else self.talk.ends
-
-    @property
-    def iss(self) -> int | None:
-        """The number of the client's SYN."""
-        return next((p.seq for p in self.there if p.opens), None)
-
-    @property
-    def server_iss(self) -> int | None:
-        """The number of the server's SYN-ACK."""
-        return next((p.seq for p in self.back if p.flags & c.F_SYN), None)
-
-    @property
-    def stamp(self) -> bytes | None:
-        """TSval of the first SYN."""
-        return next((p.timestamp for p in self.there if p.opens), None)
 
 
 @dataclass(slots=True)
@@ -158,5 +153,5 @@ def _shared(one: Half, other: Half) -> bool:
 
 
 def _marks(half: Half) -> Iterator[tuple[bool, int, int, int]]:
-    for packet in (*half.there, *half.back):
+    for packet in (*half.packets()[0], *half.packets()[1]):
         yield packet.there, packet.seq, packet.ack, packet.payload

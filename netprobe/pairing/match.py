@@ -10,7 +10,7 @@ House rules of this file:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netprobe.pairing.clocks import Clocks, Sample
@@ -60,22 +60,20 @@ def match(couple: Couple, clocks: Clocks) -> tuple[Way, Way]:
     """Both directions of a couple."""
     assert couple.server is not None
     base = numbers(couple)
-    client, server = couple.client, couple.server
+    client, server = couple.client.packets(), couple.server.packets()
     return (
-        _way(True, client.there, server.there, base.client, base.server, clocks),
-        _way(False, server.back, client.back, base.server[::-1], base.client[::-1], clocks),
+        _way(True, client[0], server[0], base.client, base.server, clocks),
+        _way(False, server[1], client[1], base.server[::-1], base.client[::-1], clocks),
     )
 
 
-def samples(ways: Iterable[Way]) -> list[Sample]:
+def samples(ways: Iterable[Way]) -> Iterator[Sample]:
     """The times of packets that both sides have."""
-    found = []
     for way in ways:
         for i, j in way.pairs:
             if i is not None and j is not None:
                 one, other = way.sent[i].time_ns, way.received[j].time_ns
-                found.append(Sample(one, other, True) if way.there else Sample(other, one, False))
-    return found
+                yield Sample(one, other, True) if way.there else Sample(other, one, False)
 
 
 def _way(

@@ -59,6 +59,7 @@ class PairStatus:
     `bound` (at-most, at-least). `drift_ppm`: by how much the server's runs faster, None where that can't be seen.
     `round_trip_ns`: of the quickest packets, from one capture to the other and back. `there`, `back`: packets that both
     have. `missed`: packets that the client's (the server's) capture must have missed. `unsteady`: a clock was set.
+    `sides`: how many attempts failed for a cause on each side (Pair.side; unknown where it can't be told).
     """
 
     client: str
@@ -75,6 +76,7 @@ class PairStatus:
     back: int = 0
     missed: tuple[int, int] = (0, 0)
     unsteady: bool = False
+    sides: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,10 @@ House rules of this file:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from netprobe.model import Crossing, Pair, Sight, Verdict
-from netprobe.report import PairStatus, Report
+from netprobe.report import PairStatus, Report, by_cause
 from netprobe.report.escape import escape
 
 WIDTH = 80
@@ -46,12 +45,10 @@ def summary(report: Report) -> Iterator[str]:
     for whose, count in zip(("client's", "server's"), status.missed, strict=True):
         if count:
             yield f"the {whose} capture lacks {count:,} packets that must have been there: it is not complete"
-    failed = Counter(v.pair.side for v in report.verdicts if v.pair is not None and v.cause != "up")
-    for side, told in SIDES.items():
-        if failed[side]:
-            yield f"{failed[side]:,} of {len(report.verdicts):,} attempts failed for a cause {told}"
-    if failed[None]:
-        yield f"{failed[None]:,} of {len(report.verdicts):,} attempts failed for a cause that can't be placed"
+    total = sum(by_cause(report).values())
+    for side, told in (*SIDES.items(), ("unknown", "that can't be placed")):
+        if (failed := status.sides.get(side, 0)) > 0:
+            yield f"{failed:,} of {total:,} attempts failed for a cause {told}"
 
 
 def clocks(status: PairStatus) -> Iterator[str]:

@@ -28,6 +28,7 @@ def status(found: PairStatus) -> dict[str, Any]:
         },
         "round_trip_ms": None if found.round_trip_ns is None else round(found.round_trip_ns / 1e6, 6),
         "matched": {"there": found.there, "back": found.back},
+        "sides": dict(found.sides),
         "missed": {"client": found.missed[0], "server": found.missed[1]},
     }
 
