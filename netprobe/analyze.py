@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure, NetprobeError
 from netprobe.interrupts import Interrupts
@@ -20,7 +21,6 @@ from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
 from netprobe.report.summary import outline
 from netprobe.settling import engines
-from netprobe.settling.asking import Asked, ask, second_opinion
 from netprobe.settling.flow import Flow
 from netprobe.settling.giving import NO_OUTLETS, Giving, Outlets
 from netprobe.settling.kinds import Settling
@@ -30,6 +30,9 @@ from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from netprobe.wire.capture import Batch, CaptureReader
 from netprobe.wire.merge import MergedCaptures
+
+if TYPE_CHECKING:  # loaded only where tshark is asked for something
+    from netprobe.settling.asking import Asked
 
 __all__ = ["Analysis", "Outlets", "analyze", "run"]
 
@@ -166,7 +169,7 @@ def _read(
     notice: Notice,
     outlets: Outlets,
 ) -> Analysis:
-    asked = ask(reader, options, notice, outlets.read)
+    asked = _ask(reader, options, notice, outlets)
     engine = engines.choose(reader.size, notice, options.compiled)
     compile_ = (lambda loop: getattr(engine.functions, loop.__name__)) if engine.compiled else None
     batches = _told(reader, reader.batches(BATCH if engine.compiled else INTERPRETED_BATCH, compile_), outlets.read)
@@ -175,11 +178,10 @@ def _read(
         found = _scan(_records(first, batches), options, on_verdict, outlets, asked)
     else:
         settling = Settling(engine, vantage=options.vantage, depth=TUNNELS if options.tunnels else 0)
-        marks = asked.marks(reader)
+        marks = None if asked is None else asked.marks(reader)
         selection = options.selection.also(options.servers)
-        giving = Giving(
-            settling, engine, selection, on_verdict, outlets, marks=marks, decisive=asked.decisive
-        )
+        decisive = None if asked is None else asked.decisive
+        giving = Giving(settling, engine, selection, on_verdict, outlets, marks=marks, decisive=decisive)
         found = _capture(_chained(first, batches), giving, Flow(settling.tracker, engine, giving.give, marks))
     found.status = CaptureStatus(
         packets=found.status.packets,
@@ -191,15 +193,25 @@ def _read(
     )
     for line in reader.notice_lines:
         notice(line)
-    if asked.decisive is not None and not found.interrupted:
+    if asked is not None and asked.decisive is not None and not found.interrupted:
         depth = TUNNELS if options.tunnels else 0
         try:
-            found.cross_check = second_opinion(reader, asked.decisive, depth, notice, outlets.read)
+            found.cross_check = asked.second_opinion(reader, depth, notice, outlets.read)
         except CannotMeasure as error:  # the verdicts stand
             found.failure = error
         except KeyboardInterrupt:
             found.interrupted = True
     return found
+
+
+def _ask(
+    reader: CaptureReader | MergedCaptures, options: AnalyzeOptions, notice: Notice, outlets: Outlets
+) -> Asked | None:
+    if options.display_filter is None and not options.cross_check:
+        return None
+    from netprobe.settling.asking import ask
+
+    return ask(reader, options, notice, outlets.read)
 
 
 def _told(
@@ -246,10 +258,16 @@ def _capture(batches: Iterator[Batch], giving: Giving, flow: Flow) -> Analysis:
 
 
 def _scan(
-    batches: Iterator[list[Record]], options: AnalyzeOptions, on_verdict: OnVerdict, outlets: Outlets, asked: Asked
+    batches: Iterator[list[Record]],
+    options: AnalyzeOptions,
+    on_verdict: OnVerdict,
+    outlets: Outlets,
+    asked: Asked | None,
 ) -> Analysis:
     """A verdict at the end of each target's observation."""
-    watch = Watch(marked=asked.own or ())
+    marked = None if asked is None else asked.own
+    decisive = None if asked is None else asked.decisive
+    watch = Watch(marked=marked or ())
     verdicts: list[tuple[int, Verdict]] = []
     selection = options.selection.also(options.servers)
     interrupted = False
@@ -257,14 +275,14 @@ def _scan(
     def give(target: TargetFact, now_ns: int) -> None:
         if not selection.server(target.address, target.port):
             return
-        if asked.frames is not None and ((target.address or "").partition("%")[0], target.port) not in watch.meant:
+        if marked is not None and ((target.address or "").partition("%")[0], target.port) not in watch.meant:
             return
         verdict = diagnose(watch.evidence(target, now_ns))
         if not selection.verdict(verdict):
             return
         verdicts.append((target.number, verdict))
-        if asked.decisive is not None and asked.decisive.wants(verdict.rule):
-            asked.decisive.take(report_json.line(verdict))
+        if decisive is not None and decisive.wants(verdict.rule):
+            decisive.take(report_json.line(verdict))
         if outlets.lines is not None:
             outlets.lines(report_json.line(verdict).encode("ascii"))
         elif outlets.outline is None or outlets.outline(outline(verdict)):

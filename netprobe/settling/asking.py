@@ -43,6 +43,30 @@ class Asked:
             return MergedMarks(self.frames, reader.place)
         return Marks(next(iter(self.frames.values())))
 
+    def second_opinion(self, reader: Reader, depth: int, notice: Notice, read: Read | None) -> CrossCheck | None:
+        """What tshark made of the frames that verdicts rest on, and netprobe through `depth` tunnels. Raises
+        CannotMeasure."""
+        if self.decisive is None:
+            return None
+        wanted: dict[str, set[int]] = {str(path): set() for path in files(reader)}
+        for number in self.decisive.numbers:
+            if isinstance(reader, MergedCaptures):
+                place = reader.place(number)
+                if place is not None:
+                    wanted[place[0]].add(place[1])
+            else:
+                wanted[str(reader.path)].add(number)
+        count = 0
+        found: list[Difference] = []
+        for name, numbers in wanted.items():
+            both, different = compare(Path(name), numbers, _named(read, Path(name)), notice, depth)
+            count += both
+            found += different
+        if found:
+            frames = len({(one.file, one.frame) for one in found})
+            notice(f"cross-check: tshark decodes {frames:,} of {count:,} decisive frames differently")
+        return CrossCheck(frames=count, left_out=self.decisive.left_out, differences=tuple(found))
+
 
 def ask(reader: Reader, options: AnalyzeOptions, notice: Notice, read: Read | None) -> Asked:
     """Put the filter to tshark. What can't be done is found out here, before anything else. Raises UsageError and
@@ -57,28 +81,6 @@ def ask(reader: Reader, options: AnalyzeOptions, notice: Notice, read: Read | No
         str(path): tshark.matching(path, options.display_filter, _named(read, path), notice) for path in files(reader)
     }
     return Asked(frames, decisive)
-
-
-def second_opinion(reader: Reader, decisive: Decisive, depth: int, notice: Notice, read: Read | None) -> CrossCheck:
-    """What tshark made of the frames that verdicts rest on. Raises CannotMeasure."""
-    wanted: dict[str, set[int]] = {str(path): set() for path in files(reader)}
-    for number in decisive.numbers:
-        if isinstance(reader, MergedCaptures):
-            place = reader.place(number)
-            if place is not None:
-                wanted[place[0]].add(place[1])
-        else:
-            wanted[str(reader.path)].add(number)
-    count = 0
-    found: list[Difference] = []
-    for name, numbers in wanted.items():
-        both, different = compare(Path(name), numbers, _named(read, Path(name)), notice, depth)
-        count += both
-        found += different
-    if found:
-        frames = len({(one.file, one.frame) for one in found})
-        notice(f"cross-check: tshark decodes {frames:,} of {count:,} decisive frames differently")
-    return CrossCheck(frames=count, left_out=decisive.left_out, differences=tuple(found))
 
 
 def files(reader: Reader) -> list[Path]:

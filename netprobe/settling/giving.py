@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from netprobe.crosscheck import Decisive
 from netprobe.model import Verdict
 from netprobe.report.summary import Outline
 from netprobe.selection import Selection
 from netprobe.settling.kinds import Settling
 from netprobe.settling.lines import Lines
-from netprobe.settling.marks import Marks
 from netprobe.settling.outlines import Outlines, address_at
 from netprobe.tracker import Engine, columns
+
+if TYPE_CHECKING:  # loaded only where tshark is asked for something
+    from netprobe.crosscheck import Decisive
+    from netprobe.settling.marks import Marks
 
 OnVerdict = Callable[[Verdict], None]
 

@@ -144,10 +144,12 @@ class _Table:
     def __init__(self) -> None:
         self._of: list[int] | None = None
         self._done = 0
-        self._array: Any = arrays(64)
+        self._array: Any = None  # NumPy's, which interpreted code does without
 
     def of(self, numbers: list[int]) -> Any:
         """The array that begins with `numbers`, a list that is only ever appended to."""
+        if self._array is None:
+            self._array = arrays(64)
         if numbers is not self._of:
             self._of, self._done = numbers, 0
         if len(numbers) > len(self._array):
