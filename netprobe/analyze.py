@@ -34,7 +34,7 @@ from netprobe.wire.merge import MergedCaptures
 if TYPE_CHECKING:  # loaded only where tshark is asked for something
     from netprobe.settling.asking import Asked
 
-__all__ = ["Analysis", "Outlets", "analyze", "run"]
+__all__ = ["NO_OUTLETS", "Analysis", "Outlets", "analyze", "run"]
 
 OnVerdict = Callable[[Verdict], None]
 Notice = Callable[[str], None]
