@@ -70,11 +70,11 @@ class Watch:
                 else:
                     everyone = True
         rows = self._tracker.receive(frames)
-        for frame, row in zip(frames, rows, strict=True) if self._marked else ():
+        for frame, row in zip(frames, rows, strict=True) if self._marked != () else ():
             if row >= 0 and frame.number in self._marked:
                 r = self._tracker.table[row]
-                server = address(r[columns.SERVER : columns.SERVER + 4], r[columns.VERSION])
-                self.meant.add((server, r[columns.SPORT]))
+                meant = address(r[columns.SERVER : columns.SERVER + 4], r[columns.VERSION])
+                self.meant.add((meant, r[columns.SPORT]))
         for row in set(rows) - {-1}:
             self._known.pop(row, None)
             r = self._tracker.table[row]
