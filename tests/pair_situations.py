@@ -146,6 +146,11 @@ PAIR_SITUATIONS: dict[str, str] = {
         {BEFORE} {SYNS} {AFTER}
         expect NP716 dropped possible server target
     """,
+    "server_whose_capture_dropped_packets_does_not_answer": f"""
+        drops - 3
+        {BEFORE} {SYNS} {AFTER}
+        expect NP717 dropped possible filtered
+    """,
     "ack_lost_on_the_way_there": f"""
         {BEFORE}
         1.000 > S [mss] | 1.010

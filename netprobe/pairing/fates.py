@@ -81,7 +81,7 @@ def _acknowledged(way: Way, other: Way) -> set[int]:
     if not acks:
         return set()
     highest = max(acks)
-    got = {(way.received[j].seq - base) % SPACE for _, j in way.pairs if j is not None}
+    got = {(p.seq - base) % SPACE for p in way.received if p.length}
     found = set()
     for i, j in way.pairs:
         if i is None or j is not None or i in way.split_sent or not way.sent[i].length:

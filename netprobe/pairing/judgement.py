@@ -98,9 +98,10 @@ def _answers(found: Judgement, there: list[Fate], back: list[Fate], server: Watc
     else:
         arrived = [one.received for one in _tcp(there, c.F_SYN, c.F_ACK) if one.received is not None]
         last = server.side.last_ns
-        if arrived and last is not None and last - min(one.time_ns for one in arrived) >= ANSWER_NS:
-            dropped = server.side.dropped or server.side.missed
-            found.words["pair_answer"] = "none" if not dropped else "unseen"
+        if arrived and last is not None:
+            whole = not server.side.dropped and not server.side.missed
+            waited = last - min(one.time_ns for one in arrived) >= ANSWER_NS
+            found.words["pair_answer"] = "none" if whole and waited else "unseen"
     forged = [one for one in _tcp(back, c.F_SYN | c.F_ACK) if one.fate == "forged"]
     if forged and not synacks:
         found.words["pair_synack"] = "forged" if all(one.proven for one in forged) else "foreign"

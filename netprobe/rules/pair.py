@@ -299,6 +299,29 @@ RULES = (
         Place.HOST,
     ),
     _row(
+        "NP717",
+        "answer=silent pair_syn=arrived pair_answer=unseen",
+        State.FILTERED,
+        "no-response",
+        "dropped",
+        Certainty.POSSIBLE,
+        (
+            "the SYN left the client and arrived at the server; whether an answer left it can't be told, for its capture is not whole or ends too early",
+        ),
+        (
+            FULL,
+            Rival(
+                "reply-filtered",
+                "an answer may have left, without being captured, and been lost on its way back",
+                "capture on the server again, until some seconds after the client's last try",
+            ),
+            STEALTH,
+        ),
+        SERVER,
+        "T9, T10, T11",
+        Place.UNKNOWN,
+    ),
+    _row(
         "NP720",
         "answer=syn-ack pair_ack=lost",
         State.OPEN,

@@ -315,17 +315,24 @@ def _save(scenario: Scenario, folder: Path) -> None:
     own, faults = judge(scenario, ends)
     assert own is not None, faults
     simulated = "" if scenario.real else f"; simulated: {scenario.unreal_because}"
+    origin = f"lab: {scenario.name}, IPv4, seen by both ends{simulated}"
+    text = pair_case(own, scenario.about, origin, ends.server.name)
+    ends.client.with_suffix(".toml").write_text(text, "utf-8")
+
+
+def pair_case(own: Verdict, about: str, origin: str, server: str) -> str:
+    """The case of a pair: what the verdict of its own attempt is; `server`: the file of the server's capture."""
     lines = [
-        f"about = {_toml(scenario.about)}",
-        f"origin = {_toml(f'lab: {scenario.name}, IPv4, seen by both ends{simulated}')}",
-        f"server_capture = {_toml(ends.server.name)}",
+        f"about = {_toml(about)}",
+        f"origin = {_toml(origin)}",
+        f"server_capture = {_toml(server)}",
         "",
         "[[expect]]",
         f"server = {_toml(server_name(own))}",
         f"client = {_toml(str(own.client))}",
         *(f"{key} = {_toml(value(own, key))}" for key in _keys(own)),
     ]
-    ends.client.with_suffix(".toml").write_text("\n".join(lines) + "\n", "utf-8")
+    return "\n".join(lines) + "\n"
 
 
 def _convert(source: Path, to: Path, side: str) -> None:
