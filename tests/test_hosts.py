@@ -7,7 +7,7 @@ import pytest
 from netprobe.evidence import Host, host_of
 from netprobe.model import Frame
 from netprobe.tracker import Tracker, columns
-from netprobe.tracker.hosts import H_WIDTH, host_word, place_of, recall_host
+from netprobe.tracker.hosts import H_WIDTH, WAYS, host_word, place_of, recall_host
 from tests.ladder import ladder
 
 SILENT = "0 > S [mss]\n"
@@ -88,7 +88,7 @@ def test_an_address_that_takes_the_place_over_leaves_nothing_behind() -> None:
     hosts = tracker.hosts
     other = list(row)
     other[columns.SERVER + 3] += 1
-    at = place_of(row, columns.SERVER, hosts)
+    at = place_of(row, columns.SERVER, 4, hosts)
     recall_host(row, hosts)
     assert host_of(row).answers
     hosts[at + 1 + 3] = other[columns.SERVER + 3]
@@ -98,5 +98,22 @@ def test_an_address_that_takes_the_place_over_leaves_nothing_behind() -> None:
 
 def test_a_smaller_table_is_the_same_table() -> None:
     row, tracker = played(SILENT)
-    assert place_of(row, columns.SERVER, [0] * H_WIDTH) == 0
-    assert place_of(row, columns.SERVER, tracker.hosts) % H_WIDTH == 0
+    assert place_of(row, columns.SERVER, 4, [0] * (WAYS * H_WIDTH)) == 0
+    assert place_of(row, columns.SERVER, 4, tracker.hosts) % H_WIDTH == 0
+
+
+def test_addresses_that_fall_on_the_same_places_stay_apart_while_there_is_room() -> None:
+    hosts = [0] * (WAYS * H_WIDTH)  # all addresses fall on the same places
+    row, _ = played(SILENT)
+    found = []
+    for last in range(WAYS):
+        row = list(row)
+        row[columns.SERVER + 3] = 0xCB007100 + last
+        at = place_of(row, columns.SERVER, 4, hosts)
+        hosts[at] = 4
+        hosts[at + 1 : at + 5] = row[columns.SERVER : columns.SERVER + 4]
+        found.append(at)
+    assert sorted(found) == [way * H_WIDTH for way in range(WAYS)]
+    assert place_of(row, columns.SERVER, 4, hosts) == found[-1]
+    row[columns.SERVER + 3] = 0xCB0071FF
+    assert place_of(row, columns.SERVER, 4, hosts) in found

@@ -105,7 +105,7 @@ class Tracker:
         self._counters[columns.N_DEPTH] = depth
         self._decoded = engine.integers(columns.DECODED)
         self._table: Any = ()
-        self.hosts = engine.integers(hosts.HOSTS * hosts.H_WIDTH if reuses else hosts.H_WIDTH)
+        self.hosts = engine.integers((hosts.HOSTS if reuses else hosts.WAYS) * hosts.H_WIDTH)
         self._slots: MutableSequence[int] = engine.integers(0)
         self._key = hash("netprobe") & 0x3FFFFFFF | 0x40000001  # a text has another one in every process
         self._free_rows = engine.integers(0)

@@ -6,8 +6,8 @@ fixed size.
 
 House rules of this file:
 1. Written in the subset of Python that Numba compiles, like loop.py.
-2. The table is direct-mapped: an address that falls on another's place takes it over. What was known is forgotten then,
-   never mixed.
+2. An address has WAYS places where it can be; when others have taken all of them, it takes one over. What was known
+   there is forgotten then, never mixed.
 3. Only answers count: SYN-ACKs, resets of SYNs, echo replies. Nothing that a stranger can make up without being asked.
 """
 
@@ -56,6 +56,7 @@ H_PORTS = 16  # distinct ports that answered, as far as there is room; then how 
 H_PORTS_N = 20
 H_FULL = 21
 H_WIDTH = 22
+WAYS = 4  # places that one address can have
 ROOM = 4  # ports that are told apart
 
 N_OPEN = 1
@@ -63,13 +64,26 @@ N_RESET = 2
 N_PING = 3
 
 
-def place_of(words: Row, at: int, hosts: MutableSequence[int]) -> int:
-    """Where an address's row begins; products stay below 2**63 so that interpreted and compiled agree."""
+def place_of(words: Row, at: int, version: int, hosts: MutableSequence[int]) -> int:
+    """Where an address's row begins, or where it would go; products stay below 2**63 so that interpreted and compiled
+    agree. Of the few places that an address can have one gives way only when all are taken."""
     x = (words[at] * 3 + words[at + 1] * 5 + words[at + 2] * 7 + words[at + 3]) & 0x7FFFFFFF
     x = (x * 0x45D9F3B) & 0x7FFFFFFF
     x ^= x >> 15
     x = (x * 0x2C1B3C6D) & 0x7FFFFFFF
-    return ((x ^ (x >> 13)) & (len(hosts) // H_WIDTH - 1)) * H_WIDTH
+    first = ((x ^ (x >> 13)) & (len(hosts) // (WAYS * H_WIDTH) - 1)) * WAYS * H_WIDTH
+    free = -1
+    for way in range(WAYS):
+        h = first + way * H_WIDTH
+        if hosts[h + H_VERSION] == 0:
+            free = h if free < 0 else free
+        elif hosts[h + H_VERSION] == version:
+            equal = 0
+            for i in range(4):
+                equal += 1 if hosts[h + H_ADDRESS + i] == words[at + i] else 0
+            if equal == 4:
+                return h
+    return free if free >= 0 else first + (x >> 20) % WAYS * H_WIDTH
 
 
 def tos_relation(sent: int, got: int) -> int:
@@ -86,7 +100,7 @@ def full(ttl: int) -> bool:
 
 def note_host(hosts: MutableSequence[int], d: Row, kind: int, sent_tos: int) -> None:
     """Take in one answer of an address; `kind` is N_OPEN, N_RESET (with the TOS of the SYN it answers) or N_PING."""
-    h = place_of(d, D_SRC, hosts)
+    h = place_of(d, D_SRC, d[D_VERSION], hosts)
     same = hosts[h + H_VERSION] == d[D_VERSION]
     for i in range(4):
         same = same and hosts[h + H_ADDRESS + i] == d[D_SRC + i]
@@ -140,7 +154,7 @@ def recall_host(r: Row, hosts: MutableSequence[int]) -> None:
     """Copy what is known of a row's server address into the row, as seen from the row's port."""
     for i in range(HOST_WIDTH):
         r[HOST + i] = 0
-    h = place_of(r, SERVER, hosts)
+    h = place_of(r, SERVER, r[VERSION], hosts)
     if hosts[h + H_VERSION] != r[VERSION]:
         return
     for i in range(4):
