@@ -49,6 +49,10 @@ class _Numbering(Ladder):
 
     last: Segment | None = None
 
+    def forget(self) -> None:
+        """No segment was written yet."""
+        self.last = None
+
     def _segment(
         self, out: bool, flags: str, f: dict[str, str], options: Sequence[str], data: bytes, ttl: int, tos: int
     ) -> Segment:
@@ -105,7 +109,7 @@ class PairLadder:
 
     def _packet(self, left: str, arrow: str, what: list[str], right: str, changed: list[str]) -> None:
         out = arrow == ">"
-        self.ladder.last = None
+        self.ladder.forget()
         words = what if "ttl" in what else [*what, "ttl", "64" if out else "62"]
         frame = self._frame(left, arrow, words)
         segment = self.ladder.last
