@@ -81,7 +81,8 @@ def contained(work: Callable[[], int], errors: Path) -> Outcome:
     _, status, usage = os.wait4(child, 0)
     said = errors.read_text("utf-8", "replace") if errors.exists() else ""
     code = os.waitstatus_to_exitcode(status)
-    return Outcome(code, (usage.ru_utime + usage.ru_stime) / slowness(), max(0, usage.ru_maxrss * 1024 - begins) + INTERPRETER, said)
+    peak = max(0, usage.ru_maxrss * 1024 - begins) + INTERPRETER
+    return Outcome(code, (usage.ru_utime + usage.ru_stime) / slowness(), peak, said)
 
 
 def written(name: str, folder: Path) -> Path:

@@ -39,7 +39,6 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "watch",
             "clients",
             "pairing",
-            "pairing",
         },
         {"nouns", "request"},
     ),

@@ -206,7 +206,7 @@ FEATURES: dict[str, dict[str, str]] = {
     "alone": {"up": "the client's capture alone says that it works", "failed": "it says that it doesn't"},
     "pair_syn": {
         "arrived": "a SYN that left the client is in the server's capture, too",
-        "lost": "SYNs left the client, and the server's capture, which shows this client and this port, has none of them",
+        "lost": "SYNs left the client, and the server's capture, which shows this client and port, has none of them",
         "missing": "the server's capture has none of them, and something keeps it from being proof",
         "nowhere": "the server's capture shows no TCP and no ping at all",
         "unseen": "the server's capture can't have them: it was not running then",
