@@ -5,13 +5,17 @@ Compiling costs seconds once and a third of a second each time, so small capture
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 from netprobe.settling import jit, patterns
 from netprobe.tracker import (
     INTERPRETED,
     Engine,
+    Tracker,
     classes,
     decode,
     hosts,
@@ -47,4 +51,63 @@ def choose(size: int, notice: Callable[[str], None], wanted: bool | None = None)
         return INTERPRETED
     if wanted is None and size < (WORTH_LOADING if jit.cached(MODULES) else WORTH_COMPILING):
         return INTERPRETED
-    return Engine(SimpleNamespace(**jit.compiled(MODULES, ENTRIES, {rows.copy: rows.copy_each}, notice)), compiled=True)
+    first = not jit.cached(MODULES)
+    functions = jit.compiled(MODULES, ENTRIES, {rows.copy: rows.copy_each}, notice)
+    engine = Engine(SimpleNamespace(**functions), compiled=True)
+    if first:
+        _compile(engine)
+    return engine
+
+
+def _compile(engine: Engine) -> None:
+    """Compile all now: the loop over frames here, the rest in a second process at the same time, through the cache."""
+    import os
+    import subprocess
+    import sys
+
+    code = "from netprobe.settling import engines; engines.compile_others()"
+    path = os.pathsep.join(part for part in sys.path if part)
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ):
+        tracker = Tracker(reuses=True, engine=engine)
+        nothing = engine.integers(1)
+        tracker.advance(engine.octets(1), 0, 0, *(nothing for _ in range(7)))
+
+
+def compile_others() -> None:
+    """Compile all but the loop over frames, by analysing two tiny captures. What comes of it is in the cache."""
+    import io
+    import struct
+
+    from netprobe.settling.flow import Flow
+    from netprobe.settling.kinds import Settling
+    from netprobe.settling.lines import Lines
+    from netprobe.wire.capture import CaptureReader
+
+    functions = jit.compiled(MODULES, ENTRIES, {rows.copy: rows.copy_each}, lambda _: None)
+
+    def interpreted(buffer: Any, *others: Any) -> int:
+        return loop.advance(bytes(buffer), *others)
+
+    engine = Engine(SimpleNamespace(**{**functions, "advance": interpreted}), compiled=True)
+    addresses = bytes.fromhex("4500002800000000400600000a0000010a000002")
+    syn = addresses + struct.pack(">HHIIBBHHH", 9, 22, 1, 0, 80, 2, 9, 0, 0)
+    pcap = struct.pack("<IHHiIIIIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101, 1, 0, 40, 40) + syn
+    section = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    interface = struct.pack("<IIHHII", 1, 20, 101, 0, 0, 20)
+    packet = struct.pack("<IIIIIII", 6, 72, 0, 0, 0, 40, 40) + syn + struct.pack("<I", 72)
+    for capture in (pcap, section + interface + packet):
+        settling = Settling(engine)
+        lines = Lines(settling, engine, lambda _: None)
+        flow = Flow(settling.tracker, engine, partial(lines.give, causes=Counter()))
+        reader = CaptureReader(io.BytesIO(capture))
+        for batch in reader.batches(64, lambda one: getattr(engine.functions, one.__name__)):
+            flow.feed(batch)
+        flow.finish()
+        settling.tracker.release([])
+        flow.close()

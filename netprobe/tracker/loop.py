@@ -205,6 +205,9 @@ def from_server(r: Row, d: Row, number: int, time: int, counters: MutableSequenc
             answer_to_probe(r, d, number, time, counters)
         return
     flags = d[D_FLAGS]
+    if not flags & F_SYN and r[SYNACK + FRAME] != 0:
+        stream_from_server(r, d, number, time, counters)
+        return
     expected = (r[FIRST + SEQ] + 1) & 0xFFFFFFFF
     second = (r[SYN2 + SEQ] + 1) & 0xFFFFFFFF
     if flags & F_SYN:
@@ -213,26 +216,23 @@ def from_server(r: Row, d: Row, number: int, time: int, counters: MutableSequenc
         else:
             odd(r, d, number, time, counters)
         return
-    if r[SYNACK + FRAME] == 0:
-        if flags & F_RST:
-            # RFC 9293 3.10.7.3: in SYN-SENT a reset counts only when it acknowledges the SYN. Data in a SYN (fast open)
-            # may be acknowledged with it.
-            beyond = distance(d[D_ACK], expected)
-            if flags & F_ACK and ((0 <= beyond <= r[C_BYTES]) or (r[SYN2 + FRAME] != 0 and d[D_ACK] == second)):
-                remember(r, RST, d, number, time)
-            else:
-                odd(r, d, number, time, counters)
-        elif flags & F_ACK and d[D_PAYLOAD] == 0 and not flags & F_FIN:
-            if r[SYN2 + FRAME] != 0 and d[D_ACK] == expected:
-                remember(r, ECHOED, d, number, time)
-            elif d[D_ACK] == expected:
-                odd(r, d, number, time, counters)
-            else:
-                remember(r, CHALLENGE, d, number, time)
+    if flags & F_RST:
+        # RFC 9293 3.10.7.3: in SYN-SENT a reset counts only when it acknowledges the SYN. Data in a SYN (fast open)
+        # may be acknowledged with it.
+        beyond = distance(d[D_ACK], expected)
+        if flags & F_ACK and ((0 <= beyond <= r[C_BYTES]) or (r[SYN2 + FRAME] != 0 and d[D_ACK] == second)):
+            remember(r, RST, d, number, time)
         else:
             odd(r, d, number, time, counters)
-        return
-    stream_from_server(r, d, number, time, counters)
+    elif flags & F_ACK and d[D_PAYLOAD] == 0 and not flags & F_FIN:
+        if r[SYN2 + FRAME] != 0 and d[D_ACK] == expected:
+            remember(r, ECHOED, d, number, time)
+        elif d[D_ACK] == expected:
+            odd(r, d, number, time, counters)
+        else:
+            remember(r, CHALLENGE, d, number, time)
+    else:
+        odd(r, d, number, time, counters)
 
 
 def syn_ack(r: Row, d: Row, number: int, time: int) -> None:
@@ -326,9 +326,9 @@ def receive_tcp(
             from_client(r, d, number, time)
             follow(r, d, C_SIDE, S_SIDE, time)
         else:
-            unsolicited = r[ODD + COUNT]
+            unsolicited = counters[N_UNSOLICITED]
             from_server(r, d, number, time, counters)
-            if r[ODD + COUNT] == unsolicited:
+            if counters[N_UNSOLICITED] == unsolicited:
                 follow(r, d, S_SIDE, C_SIDE, time)
                 note_answer(r, d, hosts)
         return known

@@ -88,6 +88,7 @@ Rows = Sequence[Row]
 # without keepalive.
 CLOSED_NS = 5_000_000_000
 UNANSWERED_NS = 70_000_000_000
+SLACK_NS = 5_000_000_000
 HALF_CLOSED_NS = 120_000_000_000
 IDLE_NS = 3_600_000_000_000
 
@@ -259,13 +260,18 @@ def patience(r: Row) -> int:
     if r[S_FIN + FRAME] != 0 or r[C_FIN + FRAME] != 0:
         return HALF_CLOSED_NS
     if r[SYNACK + FRAME] == 0 and r[MIDSTREAM] == 0:
-        return UNANSWERED_NS
+        if r[FIRST + COUNT] < 3:
+            return UNANSWERED_NS
+        # The gap between two SYNs doubles: once there were three, the next one is due before twice the time so far.
+        return min(UNANSWERED_NS, SLACK_NS + 2 * (r[FIRST + LAST] - r[FIRST + TIME]))
     return IDLE_NS
 
 
 def over(r: Row, counters: Sequence[int]) -> bool:
     """Whether a row's time has passed: what comes now is another connection. Never so where rows are kept."""
-    return counters[N_REUSES] != 0 and counters[N_CLOCK] - r[TOUCHED] > patience(r)
+    quiet = counters[N_CLOCK] - r[TOUCHED]
+    # Most packets come soon after the last: the rest of the row is looked at only for the others.
+    return quiet > CLOSED_NS and counters[N_REUSES] != 0 and quiet > patience(r)
 
 
 def sweep(
