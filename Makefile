@@ -48,7 +48,7 @@ demo: setup packages
 
 bench: setup packages
 	@.ci/setup packages $(BENCH_NEEDS)
-	$(PY) -m tests.lab bench
+	$(PY) -m tests.lab bench; lab=$$?; $(PY) -m tests.capture_bench && exit $$lab
 
 captures: setup packages
 	$(PY) -m tests.lab record
