@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from netprobe.errors import UsageError
-
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -21,14 +19,6 @@ def parse_address(text: str) -> Address | None:
         return ip_address(text)
     except ValueError:
         return None
-
-
-def canonical(text: str, option: str) -> str:
-    """The canonical form of one address that an option takes. Raises UsageError."""
-    address = parse_address(text.strip("[]"))
-    if address is None:
-        raise UsageError(f"{option} {text}: not an address", f"write {option} 192.0.2.1")
-    return str(address)
 
 
 def refusal(address: Address) -> str | None:
