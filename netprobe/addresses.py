@@ -1,4 +1,4 @@
-"""What an IP address tells by itself: its canonical form, whether it may be probed, whose it can be.
+"""What an IP address tells by itself: whether it may be probed, whose it can be.
 
 House rules of this file:
 1. Pure, and about one address: no resolver, no route, no interface.
