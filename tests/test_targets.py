@@ -143,8 +143,10 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
 @given(st.text(alphabet="0123456789,-.:/[]@%abcsh*", max_size=30))
 def test_any_almost_target_is_understood_or_refused(text: str) -> None:
     try:
-        next(parse(text)[1])
-        expand([text])
+        count, hosts = parse(text)
+        next(hosts)
+        if count <= 65_536:  # a million targets, `-.-.1-16.1`, are understood too, and take a minute
+            expand([text])
     except UsageError:
         pass
 
