@@ -427,7 +427,8 @@ def early(done: Done) -> bool:
     if done.code == 130:
         return not done.stderr
     own = done.err.replace("netprobe/__main__.py", "").replace("netprobe/__init__.py", "")
-    return done.code in {-signal.SIGINT, -signal.SIGTERM} and "/netprobe/" not in own
+    initializing = done.code == 1 and "Fatal Python error: init" in own
+    return (done.code in {-signal.SIGINT, -signal.SIGTERM} or initializing) and "/netprobe/" not in own
 
 
 @pytest.mark.lab
