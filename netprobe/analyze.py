@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure, NetprobeError
 from netprobe.interrupts import Interrupts
-from netprobe.model import Fact, Frame, Mode, Record, SettledFact, TargetFact, Verdict
+from netprobe.model import Fact, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
@@ -322,21 +322,9 @@ def _records(first: Batch, batches: Iterator[Batch]) -> Iterator[list[Record]]:
                     yield together
                     together = []
             if i < batch.count:
-                together.append(_frame(batch, i))
+                together.append(batch.frame(i))
     if together:
         yield together
-
-
-def _frame(batch: Batch, i: int) -> Frame:
-    way = int(batch.outgoings[i])
-    return Frame(
-        int(batch.numbers[i]),
-        int(batch.times[i]),
-        int(batch.links[i]),
-        bytes(batch.buffer[batch.starts[i] : batch.ends[i]]),
-        int(batch.lengths[i]),
-        None if way < 0 else bool(way),
-    )
 
 
 def _chained(first: Batch | None, others: Iterator[Batch]) -> Iterator[Batch]:

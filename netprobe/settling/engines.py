@@ -47,14 +47,14 @@ WORTH_COMPILING = 64 << 20
 
 def choose(size: int, notice: Callable[[str], None], wanted: bool | None = None) -> Engine:
     """The engine for a capture of `size` bytes; `wanted` overrules (True: compiled where Numba is installed)."""
-    if wanted is False or not jit.available():
+    if wanted is False or (wanted is None and size < WORTH_LOADING) or not jit.available():
         return INTERPRETED
-    if wanted is None and size < (WORTH_LOADING if jit.cached(MODULES) else WORTH_COMPILING):
+    ready = jit.cached(MODULES)
+    if wanted is None and not ready and size < WORTH_COMPILING:
         return INTERPRETED
-    first = not jit.cached(MODULES)
     functions = jit.compiled(MODULES, ENTRIES, {rows.copy: rows.copy_each}, notice)
     engine = Engine(SimpleNamespace(**functions), compiled=True)
-    if first:
+    if not ready:
         _compile(engine)
     return engine
 

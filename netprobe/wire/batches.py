@@ -55,6 +55,18 @@ class Batch:
         """In the order in which the loops of index.py take them."""
         return self.starts, self.ends, self.links, self.times, self.numbers, self.outgoings, self.lengths
 
+    def frame(self, i: int) -> Frame:
+        """Frame `i` as a record of its own, which outlives the batch."""
+        way = int(self.outgoings[i])
+        return Frame(
+            int(self.numbers[i]),
+            int(self.times[i]),
+            int(self.links[i]),
+            bytes(self.buffer[self.starts[i] : self.ends[i]]),
+            int(self.lengths[i]),
+            None if way < 0 else bool(way),
+        )
+
     def append(self, frame: Frame, start: int) -> None:
         """Add a frame that was taken without the loop; its data stand at `start` in the buffer."""
         i = self.count

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netprobe.errors import UnreadableCapture
-from netprobe.model import Fact, Frame, Record
+from netprobe.model import Fact, Record
 from netprobe.wire.batches import Batch, Compile, lists, octets
 from netprobe.wire.blocks import WINDOW, Damage
 from netprobe.wire.capture import CaptureReader
@@ -101,7 +101,7 @@ class MergedCaptures:
                     yield fact
                     at, fact = next(facts)
                 if i < batch.count:
-                    yield _frame(batch, i)
+                    yield batch.frame(i)
 
     def place(self, number: int) -> tuple[str, int] | None:
         """The file that frame `number` comes from, and its number there. None for one that doesn't exist, and where
@@ -338,15 +338,3 @@ class _Runs:
             return None
         file, difference = self._of[i]
         return file, number + difference
-
-
-def _frame(batch: Batch, i: int) -> Frame:
-    way = int(batch.outgoings[i])
-    return Frame(
-        int(batch.numbers[i]),
-        int(batch.times[i]),
-        int(batch.links[i]),
-        bytes(batch.buffer[batch.starts[i] : batch.ends[i]]),
-        int(batch.lengths[i]),
-        None if way < 0 else bool(way),
-    )
