@@ -321,6 +321,123 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """The name-lists of one KEXINIT, most wanted first, as sent (RFC 4253 7.1). Names that stand for no algorithm
+    (`ext-info-c`, `kex-strict-s-v00@openssh.com`) are still in `kex`. A list that was too long to keep is cut."""
+
+    kex: tuple[str, ...] = ()
+    host_key: tuple[str, ...] = ()
+    cipher_to_server: tuple[str, ...] = ()
+    cipher_to_client: tuple[str, ...] = ()
+    mac_to_server: tuple[str, ...] = ()
+    mac_to_client: tuple[str, ...] = ()
+    compression_to_server: tuple[str, ...] = ()
+    compression_to_client: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What two offers have in common: one name each, None where there is none. With a cipher that authenticates by
+    itself the MAC is `<implicit>`, as OpenSSH prints it."""
+
+    kex: str | None = None
+    host_key: str | None = None
+    cipher_to_server: str | None = None
+    cipher_to_client: str | None = None
+    mac_to_server: str | None = None
+    mac_to_client: str | None = None
+    compression_to_server: str | None = None
+    compression_to_client: str | None = None
+
+
+class Reached(StrEnum):
+    """How far a key exchange came, the side that came further counting."""
+
+    IDENTIFICATION = "identification"
+    KEXINIT = "kexinit"
+    REPLY = "reply"  # the server's, with its host key
+    NEWKEYS = "newkeys"
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """SSH_MSG_DISCONNECT in clear (RFC 4253 11.1). `by`: client or server."""
+
+    by: str
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kex:
+    """The clear part of an SSH session: both identifications and offers, what they have in common, how far it came.
+
+    `client_offer` is what the client sent; in a scan of our own, which offers nothing, what `compared_with` names (the
+    local ssh or a dated default). `agreed` is None unless both offers are known whole; `missing` are the fields of
+    `Offer` that have nothing in common, in the order of RFC 4253 7.1. `newkeys`: the sides that sent NEWKEYS.
+    `closed_by` (client, server) and `closed_with` (fin, reset) are None while it is open. `gap`: bytes are missing in
+    the capture, so that what follows them is not known. `trouble` says what in the stream is no SSH, in words.
+    """
+
+    reached: Reached = Reached.IDENTIFICATION
+    client: str | None = None  # identification strings
+    server: str | None = None
+    client_offer: Offer | None = None
+    server_offer: Offer | None = None
+    agreed: Agreed | None = None
+    missing: tuple[str, ...] = ()
+    compared_with: str | None = None
+    host_key_type: str | None = None
+    fingerprint: str | None = None  # `SHA256:...` as OpenSSH prints it
+    newkeys: tuple[str, ...] = ()
+    disconnect: Disconnect | None = None
+    closed_by: str | None = None
+    closed_with: str | None = None
+    gap: bool = False
+    trouble: str | None = None
+
+
+class Outcome(StrEnum):
+    """What became of a login."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  # attempts were refused, then one side closed
+    NO_METHOD = "no-method"  # the client had none that the server takes
+    TOO_MANY = "too-many"  # the server closed after its limit
+    SECOND_FACTOR = "second-factor"  # partial success, then no further
+    LEFT = "left"  # the client closed before anything was refused
+    TIMED_OUT = "timed-out"  # the server closed while the client kept it waiting
+    UNFINISHED = "unfinished"  # still going on when it was last seen
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """What became of the login. `certainty` is that of `outcome`, the others have their own; None where the value is.
+
+    `reason` says why the outcome is unknown, or what it rests on. `attempts` counts real ones (the client's `none`
+    isn't). `methods` are the server's; `methods_or` other lists of the same size. `key_accepted`: a key was found
+    acceptable before it was signed with. `partial`: one factor passed, another was asked for. `inferred`: from sizes of
+    encrypted packets, not from the server's own words.
+    """
+
+    outcome: Outcome
+    certainty: Certainty | None = None
+    reason: str = ""
+    attempts: int | None = None
+    attempts_certainty: Certainty | None = None
+    methods: tuple[str, ...] = ()
+    methods_certainty: Certainty | None = None
+    methods_or: tuple[tuple[str, ...], ...] = ()
+    key_accepted: bool | None = None
+    key_accepted_certainty: Certainty | None = None
+    partial: bool | None = None
+    partial_certainty: Certainty | None = None
+    closed_by: str | None = None
+    inferred: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """What the server said. `text` holds lines other than the identification, as received (decoded latin-1, unescaped:
     renderers escape)."""
@@ -328,6 +445,8 @@ class Service:
     protocol: str | None = None
     identification: str | None = None
     text: tuple[str, ...] = ()
+    kex: Kex | None = None
+    auth: Auth | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from netprobe.model import Citation, Endpoint, Origin, Service, Verdict
-from netprobe.report import Report, by_cause, pair_json
+from netprobe.report import Report, by_cause, pair_json, ssh_json
 
 SCHEMA = "netprobe/1"
 
@@ -139,6 +139,10 @@ def _service(service: Service | None) -> dict[str, Any] | None:
     found: dict[str, Any] = {"protocol": service.protocol, "identification": service.identification}
     if service.text:
         found["text"] = list(service.text)
+    if service.kex is not None:
+        found["kex"] = ssh_json.kex(service.kex)
+    if service.auth is not None:
+        found["auth"] = ssh_json.auth(service.auth)
     return found
 
 

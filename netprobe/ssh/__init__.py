@@ -1,0 +1,18 @@
+"""SSH as far as a wire shows it: the opening, the key exchange in clear, the login from sizes.
+
+    opening      lines before the identification, the identification, whether a KEXINIT begins
+    session      both directions of one connection, fed segment by segment
+    login        what became of the login, from the sizes of encrypted packets
+
+House rules of this package:
+1. Pure and incremental: bytes and sizes in, nouns of `netprobe.model` out; fed whole or byte by byte,
+   the same comes out.
+2. Any bytes will do. Work and memory are bounded by constants, not by what a stranger's lengths claim.
+3. What a gap hides is said to be unknown, never guessed.
+"""
+
+from __future__ import annotations
+
+from netprobe.ssh.opening import IDENTIFICATION_LIMIT, LINES_LIMIT, OWN, Opening, read
+
+__all__ = ["IDENTIFICATION_LIMIT", "LINES_LIMIT", "OWN", "Opening", "read"]
