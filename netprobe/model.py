@@ -374,7 +374,8 @@ class Kex:
 
     `client_offer` is what the client sent; in a scan of our own, which offers nothing, what `compared_with` names (the
     local ssh or a dated default). `agreed` is None unless both offers are known whole; `missing` are the fields of
-    `Offer` that have nothing in common, in the order of RFC 4253 7.1. `newkeys`: the sides that sent NEWKEYS.
+    `Offer` that have nothing in common, in the order of RFC 4253 7.1. `newkeys`: the sides that sent NEWKEYS,
+    `encrypted`: those that sent something after it.
     `closed_by` (client, server) and `closed_with` (fin, reset) are None while it is open. `gap`: bytes are missing in
     the capture, so that what follows them is not known. `trouble` says what in the stream is no SSH, in words.
     """
@@ -390,6 +391,7 @@ class Kex:
     host_key_type: str | None = None
     fingerprint: str | None = None  # `SHA256:...` as OpenSSH prints it
     newkeys: tuple[str, ...] = ()
+    encrypted: tuple[str, ...] = ()
     disconnect: Disconnect | None = None
     closed_by: str | None = None
     closed_with: str | None = None
