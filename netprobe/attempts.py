@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from netprobe import icmp
-from netprobe.model import ConnectionFact, Endpoint
+from netprobe.model import ConnectionFact, Endpoint, Service
 from netprobe.tracker import columns as c
 from netprobe.tracker.classes import LIMITED_TTL
 from netprobe.tracker.sides import looks
@@ -132,6 +132,7 @@ class Attempt:
     server_segments: tuple[Segment, ...]
     history: str
     looks: int = 0  # how the sides behaved: netprobe.tracker.sides.looks
+    service: Service | None = None  # what both sides said of a captured session: its `kex` and `auth`
 
     @property
     def limited(self) -> bool:
