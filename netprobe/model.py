@@ -215,6 +215,82 @@ class DropFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthMethodsFact(Fact):
+    """What a server said when it was asked, on connection `id`, which methods it takes (a `none` request, RFC 4252
+    5.2).
+
+    `outcome`: answered (`methods`); let-in (it asks for nothing at all); no-common-algorithm; closed (by the server,
+    before it answered); failed (anything else, `detail` says what); time-out. `banner` is the text that it shows before
+    a login, cut to a few lines, unescaped. `signatures`: its server-sig-algs (RFC 8308 3.1), empty where not told.
+    """
+
+    id: int
+    address: str
+    port: int
+    user: str
+    outcome: str
+    methods: tuple[str, ...] = ()
+    banner: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFile:
+    """A private key that ssh would try, by its file's name and status alone: its content is never read.
+
+    `path` as ssh prints it. `state`: usable, missing, public-only (its `.pub` is there, the private half can only be
+    in an agent), unreadable (for this user), too-open (others may read it: ssh ignores it, `mode` says why), unknown (a
+    name that only ssh itself can complete). `configured`: the user named it, it is none of ssh's usual files. `type`,
+    `fingerprint`: of the public key beside it (`.pub`), None without one.
+    """
+
+    path: str
+    state: str
+    configured: bool = False
+    mode: int | None = None
+    type: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentKey:
+    """A public key that the user's agent holds. `fingerprint` as `ssh-add -l` prints it."""
+
+    type: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialsFact(Fact):
+    """What the user's ssh would log in with, by its own configuration (`ssh -G`), key files and agent.
+
+    `target` is that of TargetFact; `name` what ssh was asked about, `port` where it would go, `user` whom it would log
+    in as and `user_from` why: asked (typed), configured (ssh_config), own (the name of whoever runs this). `agent`:
+    none (no agent is named), off (IdentityAgent none), dead (nobody answers at `agent_path`), refused (it may not be
+    talked to), unknown, reachable. `pubkey`, `password`, `interactive`: whether ssh would try that method at all.
+    `accepted`: the algorithms that ssh signs with (PubkeyAcceptedAlgorithms). `certificates`: CertificateFile lines.
+    """
+
+    target: str
+    name: str
+    user: str
+    user_from: str
+    port: int = 22
+    files: tuple[IdentityFile, ...] = ()
+    agent: str = "none"
+    agent_path: str = ""
+    agent_keys: tuple[AgentKey, ...] = ()
+    identities_only: bool = False
+    pubkey: bool = True
+    password: bool = True
+    interactive: bool = True
+    preferred: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    certificates: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOfferFact(Fact):
     """What a client on this machine would offer a server, which a scan's own connection doesn't say.
 
@@ -284,13 +360,23 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the SSH server on an open connection, on which identifications were exchanged, which methods of login it
+    takes. The answer is an AuthMethodsFact; it always comes."""
+
+    id: int
+    server: Endpoint
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hang:
     """Close a connection of ours (FIN), or give up a pending one."""
 
     id: int
 
 
-Command = Probe | Connect | Say | Hang
+Command = Probe | Connect | Say | Ask | Hang
 
 
 # --------------------------------------------------------------------------- what a verdict holds
@@ -452,6 +538,28 @@ class Auth:
     partial_certainty: Certainty | None = None
     closed_by: str | None = None
     inferred: bool = True
+    user: str | None = None  # whom a scan asked for
+    banner: tuple[str, ...] = ()  # what the server shows before a login, unescaped
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing about the user's own credentials: what is so, and what to do where it hinders. `id` is a row of
+    netprobe.ssh.credentials."""
+
+    id: str
+    says: str
+    to_do: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The user's side of a login, held against what the server takes. `offers`: the keys that ssh would offer, in its
+    order, in words."""
+
+    user: str
+    offers: tuple[str, ...]
+    advice: tuple[Advice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,4 +663,5 @@ class Verdict:
     service: Service | None = None
     path: tuple[Hop, ...] = field(default=())
     vantage: str | None = None  # the side from which a capture was taken: client, server, middle
+    credentials: Credentials | None = None  # the user's side of a login, where a scan was told for whom
     pair: Pair | None = None  # what a second capture, taken at the other end, adds

@@ -29,6 +29,8 @@ class ScanOptions:
     exclude: tuple[Network, ...] = ()
     expect: str | None = None  # None: by port and target, see netprobe.targets.expectation
     identify: bool = False
+    auth_methods: bool = False  # ask SSH servers which methods of login they take
+    user: str | None = None  # for whom; None: each target's own, see netprobe.wire.sshconfig
     patient: bool = False
     elsewhere: bool = True
     write: Path | None = None

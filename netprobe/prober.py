@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from netprobe.attempts import Attempt, words
 from netprobe.evidence import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, hops_away
-from netprobe.model import Command, Connect, Endpoint, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
+from netprobe.model import Ask, Command, Connect, Endpoint, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
 from netprobe.ssh import OWN
 
 IDENTIFICATION = OWN + b"\r\n"
@@ -45,6 +45,7 @@ class Plan:
     sparing: bool = False  # many targets share the routers' readiness to tell of expired probes
     source_port: int | None = None
     identify: bool = False
+    ask_for: str | None = None  # the user for whom an SSH server is asked which methods of login it takes
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class Prober:
         self._start_ns = 0
         self._said: dict[int, int] = {}
         self._hung: set[int] = set()
+        self._asked: dict[int, int] = {}
         self._own: set[int] = set()  # other ports of this address have probers, and connections, of their own
         self._walked: dict[tuple[str, int], list[int]] = {}
         self._marked: Probe | None = None
@@ -134,7 +136,7 @@ class Prober:
         commands += self._talk(e, waits)
         waits += self._unseen(e, commands)
         waits = [w for w in waits if w > e.now_ns]
-        if e.now_ns >= self._start_ns + LIMIT_NS or e.features.get("link") == "down" or self._up(e):
+        if e.now_ns >= self._start_ns + LIMIT_NS or e.features.get("link") == "down" or self._satisfied(e):
             waits, commands = [], [c for c in commands if isinstance(c, Hang)]
         self.deadline_ns = min(waits, default=None)
         self.done = not waits and not any(not isinstance(c, Hang) for c in commands)
@@ -159,6 +161,15 @@ class Prober:
         if f.get("spoke") == "ssh2":
             return f.get("kex") == "began" or f["expect"] == "any"
         return f["expect"] == "any" and f.get("spoke") in ("ssh1", "protocol", "text", "binary")
+
+    def _satisfied(self, e: Evidence) -> bool:
+        """Nothing is left to ask, nor an answer to wait for: the question for the methods comes last."""
+        return self._up(e) and (self.plan.ask_for is None or e.features.get("kex") != "began" or self._answered(e))
+
+    def _answered(self, e: Evidence) -> bool:
+        """The question for the methods is answered, or will not be."""
+        waited = [e.now_ns - asked for asked in self._asked.values()]
+        return e.asked is not None or any(one >= ANSWER_WAIT_NS for one in waited)
 
     def _clean_up(self, e: Evidence) -> Iterator[Command]:
         """Close what is open; take our own half-open entry away (RFC 9293 3.10.7.4: a reset with the expected
@@ -239,13 +250,7 @@ class Prober:
             if not any(event.event == "open" for event in events):
                 continue
             if talk.opening.identification is not None:
-                aside = events[0].server.port != self.target.port
-                if aside or e.features["expect"] == "any" or talk.opening.kexinit or not talk.opening.speaks_2:
-                    self._hung.add(connection)
-                    yield Hang(connection)
-                elif connection not in self._said:
-                    self._said[connection] = e.now_ns
-                    yield Say(connection, IDENTIFICATION)
+                yield from self._identified(connection, e, talk, waits, main=main)
             elif main and connection not in self._said and e.features["expect"] == "ssh":
                 # A server that waits for the client's first words: HTTP answers 400 and TLS an alert to ours.
                 due = (talk.attempt.client_ack.time_ns if talk.attempt.client_ack else talk.last_ns) + SPEAK_FIRST_NS
@@ -258,11 +263,46 @@ class Prober:
                 self._said[connection] = e.now_ns
                 yield Say(connection, b"HEAD / HTTP/1.0\r\n\r\n")
 
+    def _identified(
+        self, connection: int, e: Evidence, talk: Conversation, waits: list[int], *, main: bool
+    ) -> Iterator[Command]:
+        """What to do with a server that said who it is."""
+        if main and self._asks(e, talk):
+            yield from self._ask(connection, talk.attempt.server, e.now_ns)
+            waits.append(self._asked[connection] + ANSWER_WAIT_NS)
+        elif self._heard_enough(e, talk):
+            self._hung.add(connection)
+            yield Hang(connection)
+        elif connection not in self._said:
+            self._said[connection] = e.now_ns
+            yield Say(connection, IDENTIFICATION)
+
+    def _heard_enough(self, e: Evidence, talk: Conversation) -> bool:
+        """Whether nothing more is wanted of a server that identified itself."""
+        aside = talk.attempt.server.port != self.target.port
+        return aside or e.features["expect"] == "any" or talk.opening.kexinit or not talk.opening.speaks_2
+
+    def _asks(self, e: Evidence, talk: Conversation) -> bool:
+        """Whether the one connection that a scan makes anyway is, or will now be, used for the question."""
+        wanted = self.plan.ask_for is not None and e.features["expect"] == "ssh"
+        return wanted and talk.opening.speaks_2 and talk.opening.kexinit and not self._answered(e)
+
+    def _ask(self, connection: int, server: Endpoint, now_ns: int) -> Iterator[Command]:
+        """The question, once; it goes on where our identification ends."""
+        if connection not in self._asked and self.plan.ask_for is not None:
+            if connection not in self._said:
+                self._said[connection] = now_ns
+                yield Say(connection, IDENTIFICATION)
+            self._asked[connection] = now_ns
+            yield Ask(connection, server, self.plan.ask_for)
+
     def asked(self, name: str) -> bool:
         """Whether a step was taken."""
         return name in self._taken
 
 
+# A wire answers sooner (netprobe.wire.asking); a saved scan that never asked doesn't.
+ANSWER_WAIT_NS = 12 * SECOND
 SPEAK_FIRST_NS = 2_500_000_000
 # How long a connection aside (another port, a small MSS) may take to say what it is opened for.
 ASIDE_WAIT_NS = 3_000_000_000

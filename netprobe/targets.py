@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_network
 from itertools import product
 
@@ -29,13 +29,14 @@ EXPECTATIONS = ("ssh", "any", "http", "tls", "smtp", "ftp", "imap", "pop3", "tel
 @dataclass(frozen=True, slots=True)
 class Target:
     """One host to look at. `text` is what the person typed (for a block: the one address). `port`, `expect` and `user`
-    are None where the text doesn't say."""
+    are None where the text doesn't say; `alias` is the name that ssh_config knows a host by, where that is another."""
 
     text: str
     host: str
     port: int | None = None
     expect: str | None = None
     user: str | None = None
+    alias: str | None = field(default=None, compare=False)
 
     @property
     def is_address(self) -> bool:
@@ -343,4 +344,4 @@ def is_excluded(host: str, exclude: Sequence[Network]) -> bool:
 
 def with_alias(target: Target, host: str, port: int | None) -> Target:
     """The target after ssh_config had its say: the real host name, and the alias's port where the text has none."""
-    return replace(target, host=host, port=target.port or port, expect=target.expect or "ssh")
+    return replace(target, host=host, port=target.port or port, expect=target.expect or "ssh", alias=target.host)

@@ -9,8 +9,10 @@ from netprobe import greeting, origin, texts
 from netprobe.addresses import remarks
 from netprobe.attempts import Attempt
 from netprobe.evidence import Evidence
-from netprobe.model import Alternative, Citation, Endpoint, Hop, Service, Verdict
+from netprobe.model import Alternative, Citation, Credentials, Endpoint, Hop, Service, Verdict
 from netprobe.rules import Rule, decide
+from netprobe.ssh.asked import answer
+from netprobe.ssh.credentials import compare
 from netprobe.tracker import columns as c
 
 
@@ -47,6 +49,7 @@ def diagnose(e: Evidence) -> Verdict:
         service=_service(e),
         path=_path(e),
         vantage=_vantage(e),
+        credentials=_credentials(e),
     )
 
 
@@ -171,7 +174,15 @@ def _service(e: Evidence) -> Service | None:
     lines = c.opening.lines
     if not lines and c.opening.identification is None:
         lines = (c.opening.unfinished[:1024].decode("latin-1"),)
-    return Service(protocol, c.opening.identification, tuple(line[:1024] for line in lines[:16]))
+    text = tuple(line[:1024] for line in lines[:16])
+    return Service(protocol, c.opening.identification, text, auth=answer(e.asked) if e.asked is not None else None)
+
+
+def _credentials(e: Evidence) -> Credentials | None:
+    """The user's side of a login, where there is a server to log in to."""
+    if e.mine is None or e.features.get("spoke") != "ssh2":
+        return None
+    return compare(e.mine, e.asked, e.target.target, e.target.port)
 
 
 def _path(e: Evidence) -> tuple[Hop, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from netprobe import targets
@@ -17,6 +19,7 @@ Notice = Callable[[str], None]
 _SLOWEST_RATE = 0.1
 _FASTEST_RATE = 10_000.0
 _LONGEST_WAIT_S = 600.0
+_USER = r"[^\W-][\w.@+\\-]{0,254}\$?"
 
 
 def families(*, only_v4: bool, only_v6: bool) -> tuple[int, ...]:
@@ -64,6 +67,10 @@ def check(options: ScanOptions) -> ScanOptions:
     """The same options, if their numbers and words make sense. Raises UsageError."""
     if options.expect is not None and options.expect not in targets.EXPECTATIONS:
         raise UsageError(f"--expect {options.expect}: not known", f"one of {', '.join(targets.EXPECTATIONS)}")
+    if options.auth_methods and options.expect not in (None, "ssh"):
+        raise UsageError(f"--auth-methods is about SSH, --expect {options.expect} is not", "leave out one of them")
+    if options.user is not None and not re.fullmatch(_USER, options.user):
+        raise UsageError(f"--user {options.user!a}: no user name", "letters, digits and ._@-, as in --user admin")
     if options.source_port is not None and not 1 <= options.source_port <= 65535:
         raise UsageError(f"--source-port {options.source_port}: out of range", "ports go from 1 to 65535")
     if not 0 < options.banner_wait_s <= _LONGEST_WAIT_S:
@@ -77,6 +84,8 @@ def check(options: ScanOptions) -> ScanOptions:
         )
     if options.write is not None and options.write.is_dir():
         raise UsageError(f"-w {options.write}: a directory", f"name a file, as in {options.write / 'scan.pcapng'}")
+    if options.auth_methods and options.expect is None:
+        return replace(options, expect="ssh")
     return options
 
 

@@ -50,6 +50,19 @@ def scan(
     identify: Annotated[
         bool, typer.Option("--identify", help="Ask a silent service for its name with one harmless request.")
     ] = False,
+    auth_methods: Annotated[
+        bool,
+        typer.Option(
+            "--auth-methods", help="Ask SSH servers which methods of login they take; they log it. Never a password."
+        ),
+    ] = False,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user", metavar="NAME", help="The user for whom a login is meant (default: as ssh would).",
+            show_default=False,
+        ),
+    ] = None,
     patient: Annotated[
         bool, typer.Option("--patient", help="Take half a minute more to tell a filter on the host from one before it.")
     ] = False,
@@ -106,6 +119,7 @@ def scan(
       sudo netprobe scan -p 22,2222 192.0.2.0/28
       netprobe scan ssh://admin@[2001:db8::1]:2222
       sudo netprobe scan -w scan.pcapng --json server.example.com
+      sudo netprobe scan --auth-methods ssh://admin@server.example.com
       sudo netprobe scan --patient -vv server.example.com
     """
     from netprobe import scan as driver
@@ -127,7 +141,7 @@ def scan(
         ScanOptions(
             targets=found, ports=port_list, families=families, exclude=excluded, expect=expect, identify=identify,
             patient=patient, elsewhere=not no_elsewhere, write=write, source_port=source_port, interface=interface,
-            banner_wait_s=banner_wait, rate=rate, force_connect=connect,
+            banner_wait_s=banner_wait, rate=rate, force_connect=connect, auth_methods=auth_methods, user=user,
         )
     )  # fmt: skip
     on_verdict, finished = joining(doctor, shown.on_verdict)

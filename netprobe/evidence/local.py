@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from netprobe.attempts import Form, Packet
 from netprobe.evidence.record import SECOND, Evidence, said
 from netprobe.model import (
+    AuthMethodsFact,
     BlockedFact,
+    ClientOfferFact,
     ConnectionFact,
+    CredentialsFact,
     DropFact,
     Fact,
     LinkFact,
@@ -36,6 +39,11 @@ def take_facts(e: Evidence, facts: Sequence[Fact]) -> None:
         elif isinstance(fact, ConnectionFact):
             if fact.server.address == address:
                 e.connections.setdefault(fact.id, []).append(fact)
+        elif isinstance(fact, AuthMethodsFact | CredentialsFact):
+            _about_login(e, fact)
+        elif isinstance(fact, ClientOfferFact):
+            if fact.target == e.target.target:
+                e.offered = fact
         elif isinstance(fact, DropFact):
             e.dropped += fact.count
         elif isinstance(fact, LinkFact | NeighborFact):
@@ -43,6 +51,15 @@ def take_facts(e: Evidence, facts: Sequence[Fact]) -> None:
         elif isinstance(fact, BlockedFact) and fact.address == address:
             e.cite("blocked", fact.number, fact.time_ns, f"the kernel refused to send a probe: {fact.error}")
     e.features["capture"] = "lossy" if e.dropped else "whole"
+
+
+def _about_login(e: Evidence, fact: AuthMethodsFact | CredentialsFact) -> None:
+    """What the server takes, and what the user has; the latest counts."""
+    if isinstance(fact, CredentialsFact):
+        if fact.target == e.target.target:
+            e.mine = fact
+    elif (fact.address, fact.port) == (e.target.address, e.target.port):
+        e.asked = fact
 
 
 def _on_the_way(e: Evidence, fact: LinkFact | NeighborFact) -> None:

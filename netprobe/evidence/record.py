@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from netprobe import ssh
 from netprobe.attempts import UNSEEN, Attempt, Form, IcmpAnswer, Packet, Segment
 from netprobe.evidence.host import Host
-from netprobe.model import ConnectionFact, ResolvedFact, RouteFact, TargetFact
+from netprobe.model import (
+    AuthMethodsFact,
+    ClientOfferFact,
+    ConnectionFact,
+    CredentialsFact,
+    Kex,
+    ResolvedFact,
+    RouteFact,
+    TargetFact,
+)
 from netprobe.path import Survey
 
 SECOND = 1_000_000_000
@@ -62,6 +71,10 @@ class Evidence:
     survey: Survey | None = None
     route: RouteFact | None = None
     resolved: ResolvedFact | None = None
+    asked: AuthMethodsFact | None = None  # which methods of login the server takes
+    mine: CredentialsFact | None = None  # what the user's ssh would log in with
+    offered: ClientOfferFact | None = None  # what a client of this machine would offer
+    kex: Kex | None = None
     connections: dict[int, list[ConnectionFact]] = field(default_factory=dict)
     rtt_ns: int | None = None
     distance: int | None = None

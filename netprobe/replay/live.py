@@ -70,6 +70,8 @@ def scan_options(recording: Recording) -> ScanOptions:
         identify=any(words.startswith(b"HEAD ") for words in recording.words),
         patient=first.patient,
         elsewhere=recording.asked_elsewhere,
+        auth_methods=recording.asked_for is not None,
+        user=recording.asked_for,
         banner_wait_s=first.banner_wait_ns / SECOND,
     )
 

@@ -112,6 +112,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
     if verdict.vantage is not None:
         found["vantage"] = verdict.vantage
+    if verdict.credentials is not None:
+        found["credentials"] = ssh_json.credentials(verdict.credentials)
     if verdict.pair is not None:
         found["pair"] = pair_json.pair(verdict.pair)
     if verdict.notes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from netprobe.model import Agreed, Auth, Kex, Offer
+from netprobe.model import Agreed, Auth, Credentials, Kex, Offer
 
 _LISTS = tuple(one.name for one in fields(Offer))
 
@@ -47,9 +47,20 @@ def auth(found: Auth) -> dict[str, Any]:
         partial=found.partial,
         partial_certainty=_word(found.partial_certainty),
         closed_by=found.closed_by,
+        user=found.user,
+        banner=list(found.banner) or None,
     )
     told["inferred"] = found.inferred
     return told
+
+
+def credentials(found: Credentials) -> dict[str, Any]:
+    """The user's side of a login."""
+    return {
+        "user": found.user,
+        "offers": list(found.offers),
+        "advice": [{"id": one.id, "says": one.says, "to_do": list(one.to_do)} for one in found.advice],
+    }
 
 
 def _known(**values: object) -> dict[str, Any]:

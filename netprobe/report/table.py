@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from netprobe.model import Alternative, Certainty, Citation, Mode, Origin, OriginKind, State, Verdict
-from netprobe.report import CrossCheck, Report, by_cause, pair
+from netprobe.report import CrossCheck, Report, by_cause, login, pair
 from netprobe.report.escape import escape, excerpt
 
 GAP = 2  # tabulate's "plain" puts two blanks between columns
@@ -219,6 +219,8 @@ def lines(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
     if verdict.service and verdict.service.text:
         said = verdict.service.text[: 5 if verbosity < 2 else None]
         yield from _labelled("it said", [excerpt(text) for text in said])
+    for label, texts in login.lines(verdict, verbosity):
+        yield from _labelled(label, texts)
     if verbosity > 0:
         yield from _labelled("packets", [_packet(cited) for cited in verdict.evidence])
     if verbosity > 1:

@@ -62,7 +62,13 @@ class Rule:
 
     def matches(self, features: Mapping[str, str]) -> bool:
         """Whether all conditions hold."""
-        return all((features.get(feature, "-") in words) == wanted for feature, words, wanted in self.conditions)
+        return holds(self.when, features)
+
+
+def holds(when: str, features: Mapping[str, str]) -> bool:
+    """Whether all conditions of a text hold: `feature=word`, `feature=word|word`, `feature=!word`; `-` stands for an
+    absent feature."""
+    return all((features.get(feature, "-") in words) == wanted for feature, words, wanted in _conditions(when))
 
 
 @cache

@@ -2,6 +2,8 @@
 
     opening      lines before the identification, the identification, whether a KEXINIT begins
     session      both directions of one connection, fed segment by segment
+    asked        what a server said when a scan asked it for its methods of login
+    credentials  what the user's ssh would offer, held against that; advice: the table behind it
     login        what became of the login, from the sizes of encrypted packets
 
 House rules of this package:

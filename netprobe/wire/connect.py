@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from netprobe.errors import CannotMeasure
-from netprobe.model import Command, Connect, Fact, Hang, Mode, Probe, Record, ResolvedFact, RouteFact, Say
+from netprobe.model import Ask, Command, Connect, Fact, Hang, Mode, Probe, Record, ResolvedFact, RouteFact, Say
 from netprobe.wire import resolver
 from netprobe.wire.clock import Clock
 from netprobe.wire.connections import Connector, scope
@@ -102,6 +102,8 @@ class ConnectWire:
                 self._connector.connect(command)
             case Say():
                 self._connector.say(command.id, command.data)
+            case Ask():
+                self._connector.ask(command)
             case Hang():
                 self._connector.hang(command.id)
             case Probe():

@@ -17,8 +17,9 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-from netprobe.model import Connect, ConnectionFact, Endpoint, IcmpError
+from netprobe.model import Ask, AuthMethodsFact, Connect, ConnectionFact, Endpoint, IcmpError
 from netprobe.wire import error_queue
+from netprobe.wire.asking import Answer, Question
 from netprobe.wire.clock import Clock
 
 MOST_DATA = 65536  # bytes taken of one connection
@@ -37,8 +38,10 @@ class _Connection:
         "closed",
         "command",
         "give_up_ns",
+        "heard",
         "last_error",
         "open",
+        "question",
         "quiet_ns",
         "sock",
         "taken",
@@ -54,6 +57,8 @@ class _Connection:
         self.open = False
         self.closed = False
         self.taken = 0
+        self.heard = bytearray()  # for a question that may come later
+        self.question: Question | None = None
         self.unsent = bytearray()
         self.last_error = 0
 
@@ -86,9 +91,10 @@ class Connector:
         self._by_id: dict[int, _Connection] = {}
         self._by_fd: dict[int, _Connection] = {}
         self._silent: dict[int, _Connection] = {}  # their socket is closed, their patience not over
-        self._facts: deque[ConnectionFact] = deque()
+        self._asking: dict[int, _Connection] = {}  # by the descriptors of their questions
+        self._facts: deque[ConnectionFact | AuthMethodsFact] = deque()
 
-    def facts(self) -> list[ConnectionFact]:
+    def facts(self) -> list[ConnectionFact | AuthMethodsFact]:
         """What happened since the last call, in order."""
         found = list(self._facts)
         self._facts.clear()
@@ -96,7 +102,7 @@ class Connector:
 
     def owns(self, descriptor: int) -> bool:
         """Whether an event on this descriptor is for `handle`."""
-        return descriptor in self._by_fd
+        return descriptor in self._by_fd or descriptor in self._asking
 
     # ------------------------------------------------------------------ commands
 
@@ -134,6 +140,16 @@ class Connector:
             if self._keep_data:
                 self._tell(connection, "said")
 
+    def ask(self, command: Ask) -> None:
+        """Ask the server which methods it takes. The answer is a fact; where nobody can be asked any more, at once."""
+        connection = self._by_id.get(command.id)
+        if connection is None or not connection.open or connection.closed or connection.question is not None:
+            self._answered(command.id, command.server, command.user, Answer("closed"))
+            return
+        question = Question(self._poll, command.user, bytes(connection.heard), self._clock.now_ns())
+        connection.question = question
+        self._asking.update(dict.fromkeys(question.descriptors(), connection))
+
     def hang(self, identifier: int) -> None:
         """Close a connection or stop waiting for it. Nothing more will be told of it."""
         connection = self._by_id.get(identifier) or self._silent.get(identifier)
@@ -152,12 +168,14 @@ class Connector:
         times = [c.give_up_ns for c in self._silent.values()]
         pending = (c for c in self._by_id.values() if not c.open)
         times.extend(min(c.give_up_ns, c.quiet_ns or c.give_up_ns) for c in pending)
+        times.extend(c.question.give_up_ns for c in self._asking.values() if c.question is not None)
         return min(times, default=None)
 
     def expire(self, now_ns: int) -> None:
         """Give up what was silent for too long."""
         for connection in [*self._by_id.values(), *self._silent.values()]:
             if connection.open:
+                self._look_for_answer(connection, now_ns)
                 continue
             if now_ns >= connection.give_up_ns:
                 self._forget(connection)
@@ -172,6 +190,9 @@ class Connector:
 
     def handle(self, descriptor: int, events: int) -> None:
         """React to an epoll event of one of our connections."""
+        if descriptor in self._asking:
+            self._converse(self._asking[descriptor], descriptor, events)
+            return
         connection = self._by_fd[descriptor]
         if events & select.EPOLLERR:
             self._read_error_queue(connection)
@@ -219,13 +240,20 @@ class Connector:
                 self._end(connection, None)
                 return
             connection.taken += len(data)
+            connection.heard += data
+            if connection.question is not None:
+                connection.question.hear(data)
             if self._keep_data:
                 self._tell(connection, "data", data=data)
         if connection.taken >= MOST_DATA:
             self._listen(connection)
+            if connection.question is not None:
+                connection.question.server_closed()
 
     def _end(self, connection: _Connection, error: str | None) -> None:
         connection.closed = True
+        if connection.question is not None:
+            connection.question.server_closed()
         self._tell(connection, "closed", error=error)
         with contextlib.suppress(OSError):
             self._poll.unregister(connection.sock.fileno())
@@ -245,6 +273,41 @@ class Connector:
             if icmp is not None:
                 self._tell(connection, "icmp", error=_name(number), icmp=icmp)
 
+    # ------------------------------------------------------------------ questions
+
+    def _converse(self, connection: _Connection, descriptor: int, events: int) -> None:
+        """What asyncssh says goes to the server."""
+        assert connection.question is not None
+        said = connection.question.handle(descriptor, events)
+        if said:
+            connection.unsent += said
+            self._send(connection)
+        self._look_for_answer(connection, self._clock.now_ns())
+
+    def _look_for_answer(self, connection: _Connection, now_ns: int) -> None:
+        question = connection.question
+        answer = question.answer(now_ns) if question is not None else None
+        if question is None or answer is None:
+            return
+        self._forget_question(connection)
+        self._answered(connection.command.id, connection.command.server, question.user, answer)
+
+    def _forget_question(self, connection: _Connection) -> None:
+        question, connection.question = connection.question, None
+        if question is not None:
+            for descriptor in question.descriptors():
+                self._asking.pop(descriptor, None)
+            question.close()
+
+    def _answered(self, identifier: int, server: Endpoint, user: str, answer: Answer) -> None:
+        self._facts.append(
+            AuthMethodsFact(
+                time_ns=self._clock.now_ns(), id=identifier, address=server.address, port=server.port, user=user,
+                outcome=answer.outcome, methods=answer.methods, banner=answer.banner, signatures=answer.signatures,
+                detail=answer.detail,
+            )
+        )  # fmt: skip
+
     # ------------------------------------------------------------------ ends
 
     def _stillborn(
@@ -261,6 +324,7 @@ class Connector:
 
     def _forget(self, connection: _Connection) -> None:
         """Close the socket: a FIN where the connection is open, nothing where it is not."""
+        self._forget_question(connection)
         self._by_id.pop(connection.command.id, None)
         self._silent.pop(connection.command.id, None)
         if self._by_fd.pop(connection.sock.fileno(), None) is not None:

@@ -158,6 +158,11 @@ def _say(fact: Fact) -> str:
             return f"probe to {fact.address} port {fact.port} could not leave: {fact.error}"
         case model.LinkFact():
             return f"interface {fact.interface} is {fact.state}"
+        case model.AuthMethodsFact():
+            told = " ".join(fact.methods) or fact.detail
+            return f"asked for the methods of user {fact.user} on connection {fact.id}: {fact.outcome} {told}".rstrip()
+        case model.CredentialsFact():
+            return f"ssh would log in to {fact.name} as {fact.user}: {len(fact.files)} key files, agent {fact.agent}"
         case model.DropFact():
             return f"the kernel dropped {fact.count} packets of this capture"
         case _:

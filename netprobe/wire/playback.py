@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from netprobe.model import (
+    Ask,
+    AuthMethodsFact,
     Command,
     Connect,
     ConnectionFact,
@@ -59,6 +61,8 @@ class Playback:
                 yield command.patience_s, _given_up(command)
             else:
                 yield from _replayed(command.id, found.began_ns, found.opened)
+        elif isinstance(command, Ask):
+            return  # the answer comes in its time after our first words
         elif (known := self._connections.get(command.id)) is not None:
             later = known.said if isinstance(command, Say) else known.hung
             if later:
@@ -192,7 +196,7 @@ def _given_up(command: Connect) -> ConnectionFact:
 def _replayed(number: int, since_ns: int, records: Iterable[Record]) -> Iterator[Answer]:
     """Records of a connection under the number that it has now."""
     for record in records:
-        what = replace(record, id=number) if isinstance(record, ConnectionFact) else record
+        what = replace(record, id=number) if isinstance(record, ConnectionFact | AuthMethodsFact) else record
         assert isinstance(what, Frame | Fact)
         yield max(0, record.time_ns - since_ns) / 1e9, what
 

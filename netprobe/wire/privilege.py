@@ -75,7 +75,7 @@ def drop() -> None:
 def open_output(path: str | os.PathLike[str]) -> int:
     """A descriptor of a new file, for reading and writing where it can be read. With the caller's permissions and
     ownership when called by sudo. CannotMeasure when it can't be made."""
-    with _as_caller():
+    with as_caller():
         try:
             return _create(os.fspath(path))
         except OSError as error:
@@ -93,7 +93,7 @@ def _create(path: str) -> int:
 
 
 @contextlib.contextmanager
-def _as_caller() -> Iterator[None]:
+def as_caller() -> Iterator[None]:
     """The effective user is who called sudo; root itself stays root (its files are its own)."""
     if os.geteuid() != 0 or "SUDO_UID" not in os.environ:
         yield

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from netprobe.model import (
+    AuthMethodsFact,
     BlockedFact,
     ConnectionFact,
     Endpoint,
@@ -103,6 +104,7 @@ class Recording:
         self.targets: list[TargetFact] = []
         self.settled: list[SettledFact] = []
         self.unfinished = False
+        self.asked_for: str | None = None  # the user for whom servers were asked for their methods
         self.connected: set[Endpoint] = set()
         self.names: dict[str, ResolvedFact] = {}
         self.routes: dict[str, RouteFact] = {}
@@ -201,6 +203,10 @@ class Recording:
                 found.said.append(record)
             elif record.event != "started":
                 found.latest.append(record)
+        elif isinstance(record, AuthMethodsFact):
+            self.asked_for = self.asked_for or record.user
+            if record.id in self._by_id:
+                self._by_id[record.id].latest.append(record)
         elif not isinstance(record, TargetFact | SettledFact | ResolvedFact | RouteFact | BlockedFact):
             self.ambient.append(record)
 

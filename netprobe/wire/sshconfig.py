@@ -36,15 +36,18 @@ class Alias:
 
 def resolve(hosts: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], Alias]:
     """What ssh makes of each (host, user); those it reaches just as typed are left out."""
+    found = {pair: parse(pair[0], text) for pair, text in texts(hosts).items()}
+    return {pair: alias for pair, alias in found.items() if alias is not None}
+
+
+def texts(hosts: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], str]:
+    """What `ssh -G` prints for each (host, user); empty where it fails, nothing where there is no ssh."""
     ssh = shutil.which("ssh")
     wanted = list(dict.fromkeys(hosts))
-    found: dict[tuple[str, str | None], Alias] = {}
+    found: dict[tuple[str, str | None], str] = {}
     for start in range(0, len(wanted) if ssh else 0, _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
-        for pair, text in zip(some, _answers([_question(ssh or "", *pair) for pair in some]), strict=True):
-            alias = parse(pair[0], text)
-            if alias is not None:
-                found[pair] = alias
+        found.update(zip(some, _answers([_question(ssh or "", *pair) for pair in some]), strict=True))
     return found
 
 
@@ -108,10 +111,7 @@ def _caller() -> tuple[int | None, int | None, list[int] | None]:
 
 def parse(host: str, text: str) -> Alias | None:
     """The Alias in the output of `ssh -G`; None where ssh would do with `host` just as it is."""
-    said: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(" ")
-        said.setdefault(key.lower(), value.strip())
+    said = {key: values[0] for key, values in settings(text).items()}
     port = said.get("port", str(_SSH_PORT))
     name = said.get("hostname", host)
     if not name or not port.isdigit() or not 1 <= int(port) <= 65535:
@@ -121,3 +121,12 @@ def parse(host: str, text: str) -> Alias | None:
     if not changed and proxy is None:
         return None
     return Alias(name, int(port), said.get("user"), changed, proxy)
+
+
+def settings(text: str) -> dict[str, list[str]]:
+    """The values of each keyword in the output of `ssh -G`, in order."""
+    said: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        said.setdefault(key.lower(), []).append(value.strip())
+    return said
