@@ -21,7 +21,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure
@@ -74,7 +74,7 @@ class Question:
         theirs.setblocking(False)
         self._finished = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._towards = bytearray(heard)  # for asyncssh, where the pair has no room
-        self._ended = False
+        self._ended = self._overrun = False
         self._introduced = False
         self._lead = bytearray()
         self._answer: Answer | None = None
@@ -96,6 +96,11 @@ class Question:
         """The server says no more."""
         self._ended = True
         self._pass_on()
+
+    def overrun(self) -> None:
+        """The server said more than anybody wants to hear."""
+        self._overrun = True
+        self.server_closed()
 
     def handle(self, descriptor: int, events: int) -> bytes:
         """React to an event; what shall be said to the server."""
@@ -119,6 +124,8 @@ class Question:
         """What came of it, once that is known; at the latest when the time is over."""
         if self._answer is None and now_ns >= self.give_up_ns:
             return Answer("time-out")
+        if self._answer is not None and self._overrun and self._answer.outcome == "closed":
+            return replace(self._answer, outcome="failed", detail="the server talks without end and does not answer")
         return self._answer
 
     def close(self) -> None:
@@ -179,7 +186,9 @@ def _ask(theirs: socket.socket, user: str) -> Answer:
     import asyncio
     import getpass
     import logging
+    import warnings
 
+    warnings.filterwarnings("ignore", module=r"(asyncssh|cryptography)(\.|$)")  # what is old is the server's business
     logging.getLogger("asyncssh").setLevel(logging.CRITICAL + 1)
     try:
         getpass.getuser()

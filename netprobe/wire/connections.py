@@ -248,7 +248,7 @@ class Connector:
         if connection.taken >= MOST_DATA:
             self._listen(connection)
             if connection.question is not None:
-                connection.question.server_closed()
+                connection.question.overrun()
 
     def _end(self, connection: _Connection, error: str | None) -> None:
         connection.closed = True
