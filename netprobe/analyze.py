@@ -10,20 +10,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure, NetprobeError
 from netprobe.interrupts import Interrupts
+from netprobe.ladder import Ladder, LadderOf
 from netprobe.model import Fact, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
 from netprobe.report.summary import outline
+from netprobe.rereading import ladder_of
 from netprobe.settling import engines
 from netprobe.settling.flow import Flow
 from netprobe.settling.giving import NO_OUTLETS, Giving, Outlets
 from netprobe.settling.kinds import Settling
+from netprobe.steps import ladder
 from netprobe.tracker import columns
 from netprobe.tracker.undecoded import TUNNEL
 from netprobe.verdict import diagnose
@@ -56,6 +60,7 @@ class Analysis:
     interrupted: bool = False
     cross_check: CrossCheck | None = None
     failure: NetprobeError | None = None
+    ladder_of: LadderOf | None = None  # where the packets are still there
 
 
 def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets = NO_OUTLETS) -> Report:
@@ -120,7 +125,15 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
         interrupted=interrupted or any(one.interrupted for one in done),
         failure=str(failure) if failure is not None else None,
         cross_check=_added(checks) if checks else None,
+        ladder_of=_ladders(options, done),
     )
+
+
+def _ladders(options: AnalyzeOptions, done: Sequence[Analysis]) -> LadderOf:
+    """The packets of a verdict: those of a scan are still there, others are read again."""
+    if len(done) == 1 and done[0].ladder_of is not None:
+        return done[0].ladder_of
+    return ladder_of(options.files, together=options.together, depth=TUNNELS if options.tunnels else 0)
 
 
 def _nothing(options: AnalyzeOptions, packets: int) -> str:
@@ -307,7 +320,13 @@ def _scan(
     status = CaptureStatus(
         packets=watch.packets, dropped=watch.dropped, unsolicited=watch.unsolicited, undecoded=watch.undecoded
     )
-    return Analysis(ordered, status, Counter(verdict.cause for verdict in ordered), interrupted)
+    causes = Counter(verdict.cause for verdict in ordered)
+    drawn = partial(_drawn, watch)
+    return Analysis(ordered, status, causes, interrupted, ladder_of=drawn)
+
+
+def _drawn(watch: Watch, verdict: Verdict) -> Ladder | None:
+    return ladder(watch.records(), verdict)
 
 
 def _records(first: Batch, batches: Iterator[Batch]) -> Iterator[list[Record]]:

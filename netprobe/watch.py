@@ -5,7 +5,7 @@ The same for a live scan, a saved one and a test's script: this is where "one pa
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from netprobe.attempts import Attempt, Form, Segment, address, attempt, from_connection, words
@@ -52,6 +52,11 @@ class Watch:
     def undecoded(self) -> dict[str, int]:
         """Frames that were only counted, by kind."""
         return self._tracker.undecoded
+
+    def records(self) -> Iterator[Record]:
+        """Everything received, in order of its numbers."""
+        records: list[Record] = [*self._facts, *self._frames.values()]
+        return iter(sorted(records, key=lambda record: record.number))
 
     def receive(self, records: Iterable[Record]) -> set[str] | None:
         """Take records in, in order. Returns the server addresses that they are about; None for all."""

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from netprobe.model import Certainty, Origin, OriginKind, State
 from netprobe.report import CaptureStatus, Report, by_cause, outcome
+from netprobe.report.details import where
 from netprobe.report.escape import escape, excerpt
-from netprobe.report.table import render, where
+from netprobe.report.table import FEW, render
 from tests.samples import HOSTILE, a_hostile_verdict, a_report, a_verdict, an_up_verdict
 
 
@@ -102,10 +103,7 @@ def test_the_table_has_one_line_for_each_address_and_port() -> None:
 def test_a_diagnosis_says_why_what_else_and_what_to_do() -> None:
     text = render(a_report(a_verdict(), capture=CaptureStatus()))
     assert text == (
-        "ADDRESS      PORT  STATE   CAUSE                   CERTAINTY  WHERE\n"
-        "203.0.113.5  22    closed  reset-by-host-firewall  certain    target, hop 3\n"
-        "\n"
-        "203.0.113.5 port 22: closed, reset-by-host-firewall [NP112]\n"
+        "203.0.113.5 port 22: closed, reset-by-host-firewall (certain) at target, hop 3 [NP112]\n"
         "  because   the reset carries DSCP 0 although the SYN had 18\n"
         "            a SYN with a TCP-MD5 option was answered\n"
         "  or it is  no-listener: other stacks do so. To settle it: look at `ss -ltn` on the server\n"
@@ -123,7 +121,29 @@ def test_verbosity_adds_packets_then_path_and_probes() -> None:
 
 def test_an_up_target_gets_one_line() -> None:
     text = render(a_report(an_up_verdict(), capture=CaptureStatus()))
-    assert text.endswith("\n\n203.0.113.5 port 22: up, SSH-2.0-OpenSSH_9.2p1\n")
+    assert text == "203.0.113.5 port 22: up, SSH-2.0-OpenSSH_9.2p1\n"
+
+
+def test_one_target_begins_with_the_answer_several_with_the_table() -> None:
+    one = render(a_report(a_verdict(), capture=CaptureStatus())).splitlines()
+    assert one[0] == "203.0.113.5 port 22: closed, reset-by-host-firewall (certain) at target, hop 3 [NP112]"
+    assert one[-1].startswith("  to do ")
+    several = render(a_report(a_verdict(), an_up_verdict(), capture=CaptureStatus())).splitlines()
+    assert several[0].startswith("ADDRESS ")
+    assert "203.0.113.5 port 22: closed, reset-by-host-firewall [NP112]" in several
+    quiet = render(a_report(a_verdict(), capture=CaptureStatus()), verbosity=-1)
+    assert quiet.startswith("ADDRESS ")
+
+
+def test_details_of_many_are_shown_on_request() -> None:
+    many = a_report(*(a_verdict(port=n, because=(f"reason {n}",)) for n in range(1, FEW + 2)), capture=CaptureStatus())
+    text = render(many)
+    assert text.count("reset-by-host-firewall") == FEW + 2  # the rows and the count
+    assert "because" not in text
+    assert "\n-v tells" in text
+    assert render(many, verbosity=1).count("  because ") == FEW + 1
+    up = a_report(*(an_up_verdict(port=n) for n in range(1, FEW + 2)), capture=CaptureStatus())
+    assert "-v tells" not in render(up)
 
 
 def test_neighbours_that_say_the_same_share_their_block() -> None:
@@ -179,7 +199,10 @@ def test_where(origin: Origin, words: str) -> None:
     [("203.0.113.5", False), ("203.0.113.5:22", False), ("203.0.113.5:23", True), ("web.example", True)],
 )
 def test_a_target_that_is_its_address_is_shown_once(target: str, named: bool) -> None:
-    assert render(a_report(a_verdict(target=target))).startswith("TARGET") is named
+    other = a_verdict()
+    assert render(a_report(a_verdict(target=target), other), verbosity=-1).startswith("TARGET") is named
+    head = render(a_report(a_verdict(target=target))).splitlines()[0]
+    assert head.startswith(f"{target} 203.0.113.5 port 22:" if named else "203.0.113.5 port 22:")
 
 
 def test_an_empty_report_is_empty() -> None:

@@ -41,7 +41,7 @@ class Many:
         """A verdict that `note` asked for."""
         self._summary.keep(verdict)
 
-    def render(self, report: Report, *, width: int | None, verbosity: int, colour: bool) -> str:
+    def render(self, report: Report, *, width: int | None, verbosity: int, colour: bool, unicode: bool) -> str:
         """The report, without the list of all."""
         if self._summary.total <= FEW:
             few = tuple(sorted(self._summary.few, key=begun))
@@ -51,10 +51,12 @@ class Many:
                 width=width,
                 verbosity=verbosity,
                 colour=colour,
+                unicode=unicode,
             )
         return overview.render(
-            report, self._summary, width=width, verbosity=verbosity, colour=colour, listed=self._rows is None
-        )
+            report, self._summary, width=width, verbosity=verbosity, colour=colour, listed=self._rows is None,
+            unicode=unicode,
+        )  # fmt: skip
 
     def listing(self) -> Iterator[str]:
         """The list of all, where it was asked for, in pieces."""

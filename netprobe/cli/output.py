@@ -18,6 +18,8 @@ from netprobe.errors import NetprobeError
 from netprobe.report.escape import escape
 
 _NARROWEST = 40
+# What Python itself puts into LC_CTYPE where the locale is C (PEP 538); the terminal is no other for it.
+_COERCED = {"C.UTF-8", "C.UTF8", "UTF-8"}
 
 
 def wants_colour(asked: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -25,6 +27,19 @@ def wants_colour(asked: str, stream: TextIO, environment: Mapping[str, str]) -> 
     if asked != "auto":
         return asked == "always"
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"
+
+
+def draws_unicode(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether lines may be drawn with more than ASCII: only on a terminal, and where both its locale and the stream's
+    encoding have Unicode. What is piped ends in tickets and mails, of which nobody knows what they show."""
+    if not stream.isatty() or environment.get("TERM", "dumb") == "dumb":
+        return False
+    everywhere, characters, otherwise = (environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    if characters.upper() in _COERCED and otherwise in ("", "C", "POSIX"):
+        characters = ""
+    locale = everywhere or characters or otherwise
+    encoding = (stream.encoding or "").lower().replace("-", "")
+    return encoding == "utf8" and locale.upper().replace("-", "").endswith("UTF8")
 
 
 def terminal_width(stream: TextIO) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netprobe.cli.output import show, show_octets, tell, terminal_width, wants_colour
+from netprobe.cli.output import draws_unicode, show, show_octets, tell, terminal_width, wants_colour
 from netprobe.cli.progress import Progress, ReadingProgress
 from netprobe.errors import UsageError
 from netprobe.interrupts import Interrupts
@@ -128,11 +128,14 @@ class Presentation:
         if self._form == "table":
             colour = wants_colour(self._color, sys.stdout, os.environ) if sys.stdout else False
             width = terminal_width(sys.stdout) if sys.stdout else None
+            unicode = draws_unicode(sys.stdout, os.environ) if sys.stdout else False
             if self._many:
-                return self._many.render(report, width=width, verbosity=self._verbosity, colour=colour)
+                return self._many.render(
+                    report, width=width, verbosity=self._verbosity, colour=colour, unicode=unicode
+                )
             from netprobe.report import table
 
-            return table.render(report, width=width, verbosity=self._verbosity, colour=colour)
+            return table.render(report, width=width, verbosity=self._verbosity, colour=colour, unicode=unicode)
         if self._form == "csv":
             from netprobe.report import csv
 

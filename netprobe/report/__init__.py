@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from netprobe.ladder import LadderOf
 from netprobe.model import Mode, Verdict
 
 
@@ -85,6 +86,7 @@ class Report:
 
     `interrupted`: the user stopped it, the verdicts are what was known by then. `failure`: the verdicts stand, but
     something else that was asked for could not be done (the -w file on a full disk): what happened and what to do.
+    `ladder_of`: gives a verdict's packets, for the few that are shown; None where nobody has them any more.
     """
 
     command: str
@@ -98,6 +100,7 @@ class Report:
     cross_check: CrossCheck | None = None
     causes: Mapping[str, int] | None = None  # where the verdicts themselves were handed out and not kept
     pair: PairStatus | None = None
+    ladder_of: LadderOf | None = field(default=None, compare=False, repr=False)
 
 
 def by_cause(report: Report) -> dict[str, int]:

@@ -13,20 +13,10 @@ from datetime import UTC, datetime
 
 from netprobe.model import Certainty
 from netprobe.report import Report, pair
+from netprobe.report.details import Drawing, block, entry, heading
+from netprobe.report.paint import Paint, fold, painted, plain
 from netprobe.report.summary import PLACES, Cause, Outline, Span, Summary, begun, outline
-from netprobe.report.table import (
-    GAP,
-    Paint,
-    closing,
-    entry,
-    excess,
-    fold,
-    fold_cells,
-    heading,
-    lines,
-    painted,
-    plain,
-)
+from netprobe.report.table import GAP, closing, excess, fold_cells
 
 # Rows of servers in the summary, over all causes, and for one cause.
 SERVER_ROWS = 20
@@ -46,6 +36,7 @@ def render(
     verbosity: int = 0,
     colour: bool = False,
     listed: bool = True,
+    unicode: bool = False,
 ) -> str:
     """The whole report, with a final line end. `verbosity` as in table.render; `listed`: with the first failing
     attempts (else the caller shows all of them by `attempts`)."""
@@ -56,7 +47,8 @@ def render(
     if verbosity >= 0:
         if listed and summary.failing:
             parts.append(_failing(summary, width, paint))
-        parts.extend(_explained(summary, width, verbosity, paint))
+        drawing = Drawing(report, unicode=unicode) if verbosity > 0 else None
+        parts.extend(_explained(summary, width, verbosity, paint, drawing))
     ending = "\n".join(fold(line, width) for line in closing(report, verbosity, counted=True))
     return "\n\n".join([*parts, ending] if ending else parts) + "\n"
 
@@ -176,17 +168,18 @@ def _failing(summary: Summary, width: int | None, paint: Paint) -> str:
     return f"The first {len(shown)} of {summary.failed:,} failing attempts:\n\n{table}\n{fold(told, width)}"
 
 
-def _explained(summary: Summary, width: int | None, verbosity: int, paint: Paint) -> Iterator[str]:
+def _explained(
+    summary: Summary, width: int | None, verbosity: int, paint: Paint, drawing: Drawing | None
+) -> Iterator[str]:
     """One example of each kind of failure, with its reasons."""
     kinds = summary.kinds
     shown = kinds if verbosity > 0 or len(kinds) == EXPLAINED + 1 else kinds[:EXPLAINED]
     for kind in shown:
         verdict = kind.example
-        body = [text for label, line in lines(verdict, verbosity) for text in entry(label, line, width, paint)]
         frame, _ = begun(verdict)
         told = "once" if kind.count == 1 else f"{kind.count:,} times"
         told += f", {'from' if kind.count == 1 else 'for example from'} frame {frame}" if frame else ""
-        body += pair.ladder(verdict, verbosity)
+        body = block(verdict, width, verbosity, paint, drawing)
         yield "\n".join([heading(verdict, width, paint), *entry("seen", told, width, paint), *body])
     if len(shown) < len(kinds):
         others = ", ".join(f"{kind.example.cause} [{kind.example.rule}]" for kind in kinds[len(shown) :])

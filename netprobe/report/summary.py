@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from netprobe.model import Verdict
+from netprobe.report.details import where
 from netprobe.report.escape import escape
-from netprobe.report.table import where
 
 # Servers (with port and origin) remembered for each cause, twice that many for a moment.
 PLACES = 1000

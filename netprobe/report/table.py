@@ -10,50 +10,46 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 
-from netprobe.model import Alternative, Certainty, Citation, Mode, Origin, OriginKind, State, Verdict
-from netprobe.report import CrossCheck, Report, by_cause, login, pair
+from netprobe.model import Mode, State, Verdict
+from netprobe.report import CrossCheck, Report, by_cause, pair
+from netprobe.report.details import Drawing, details, has_name, where
 from netprobe.report.escape import escape, excerpt
+from netprobe.report.paint import Paint, fold, painted, plain
 
 GAP = 2  # tabulate's "plain" puts two blanks between columns
-_NARROWEST_CELL = 12
 _DIFFERENCES = 10
-_LABEL = 10
-_SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35"}
 _STATE_COLOUR = {State.OPEN: "green", State.CLOSED: "red", State.FILTERED: "yellow", State.UNKNOWN: "magenta"}
 
-Paint = Callable[[str, str], str]
+# Up to so many verdicts are told one by one without -v.
+FEW = 8
 
 
-def render(report: Report, *, width: int | None = None, verbosity: int = 0, colour: bool = False) -> str:
-    """The whole report as text with a final line end.
+def render(
+    report: Report, *, width: int | None = None, verbosity: int = 0, colour: bool = False, unicode: bool = False
+) -> str:
+    """The whole report as text with a final line end. One verdict is told with its ladder; several are a table first.
 
-    `verbosity`: -1 the table only, 0 with reasons and remedies, 1 with the decisive packets, 2 with path and probes.
+    `verbosity`: -1 the table only, 0 with reasons and remedies of a few, 1 with ladders and the decisive packets, 2
+    with path and probes. `unicode`: ladders may be drawn with more than ASCII.
     """
     paint: Paint = painted if colour else plain
     parts = []
     if report.pair is not None:
         parts.append("\n".join(fold(line, width) for line in pair.summary(report)))
-    if report.verdicts:
+    alone = len(report.verdicts) == 1 and verbosity >= 0
+    if report.verdicts and not alone:
         parts.append(_table(report.verdicts, width, paint))
-    if verbosity >= 0:
-        parts.extend(details(report.verdicts, width, verbosity, paint))
+    if verbosity > 0 or (verbosity == 0 and len(report.verdicts) <= FEW):
+        drawing = Drawing(report, unicode=unicode) if alone or verbosity > 0 else None
+        parts.extend(details(report.verdicts, width, verbosity, paint, drawing, alone=alone))
+    elif verbosity == 0 and set(by_cause(report)) != {"up"}:
+        parts.append(fold("-v tells of each of them why, and what to do", width))
     ending = "\n".join(fold(line, width) for line in closing(report, verbosity))
     if ending:
         parts.append(ending)
     return "\n\n".join(parts) + "\n" if parts else ""
-
-
-def painted(name: str, text: str) -> str:
-    """`text` in one of the colours of _SGR."""
-    return f"\x1b[{_SGR[name]}m{text}\x1b[0m"
-
-
-def plain(_name: str, text: str) -> str:
-    """`text` without colour."""
-    return text
 
 
 # --------------------------------------------------------------------------- the table
@@ -64,7 +60,7 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
 
     headers = ["TARGET", "ADDRESS", "PORT", "STATE", "CAUSE", "CERTAINTY", "WHERE"]
     rows = [_row(verdict) for verdict in verdicts]
-    if not any(_has_name(verdict) for verdict in verdicts):
+    if not any(has_name(verdict) for verdict in verdicts):
         headers, rows = headers[1:], [row[1:] for row in rows]
     elif excess(headers, rows, width) > 0:
         # Too narrow for both: the name above its address, in one column.
@@ -79,12 +75,6 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
     cells = [[paint("bold", header) for header in headers], *rows]
     text = str(tabulate(cells, tablefmt="plain", disable_numparse=True, stralign="left"))
     return "\n".join(line.rstrip() for line in text.splitlines())
-
-
-def _has_name(verdict: Verdict) -> bool:
-    """The target says more than its address and port do."""
-    address, port = verdict.address, verdict.port
-    return verdict.target not in {address, f"{address}:{port}", f"[{address}]", f"[{address}]:{port}"}
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -102,27 +92,6 @@ def _row(verdict: Verdict) -> list[str]:
 def _colour_of(verdict: Verdict) -> str:
     # An open port that is no good is no reason for green.
     return "red" if verdict.state is State.OPEN and verdict.cause != "up" else _STATE_COLOUR[verdict.state]
-
-
-def where(origin: Origin, target: str | None) -> str:
-    """Who made the refusal, in a few words."""
-    if origin.between is not None:
-        near, far = (_end(address, target) for address in origin.between)
-        return f"between {near} and {far}"
-    if origin.kind is OriginKind.LOCAL:
-        return "this machine"
-    if origin.kind is OriginKind.RESOLVER:
-        return f"resolver {escape(origin.address)}" if origin.address else "the resolver"
-    if origin.address is None and origin.kind is not OriginKind.TARGET:
-        return "unknown"
-    place = "target" if origin.address in (None, target) else escape(origin.address or "")
-    return f"{place}, hop {origin.hop}" if origin.hop else place  # hop 0 is this machine itself
-
-
-def _end(address: str | None, target: str | None) -> str:
-    if address is None:
-        return "the next router"
-    return "target" if address == target else escape(address)
 
 
 def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
@@ -169,113 +138,6 @@ def _broken(text: str, room: int) -> list[str]:
     return pieces
 
 
-# --------------------------------------------------------------------------- what each diagnosis rests on
-
-
-def details(verdicts: Sequence[Verdict], width: int | None, verbosity: int, paint: Paint) -> Iterator[str]:
-    """One block for each verdict; neighbours that say the very same share one."""
-    headings: list[str] = []
-    before: list[str] | None = None
-    for verdict in verdicts:
-        body = [text for label, line in lines(verdict, verbosity) for text in entry(label, line, width, paint)]
-        body += pair.ladder(verdict, verbosity)
-        if before is not None and body != before:
-            yield "\n".join([*headings, *before])
-            headings = []
-        headings.append(heading(verdict, width, paint))
-        before = body
-    if before is not None:
-        yield "\n".join([*headings, *before])
-
-
-def heading(verdict: Verdict, width: int | None, paint: Paint) -> str:
-    """What a verdict says, as the head of its block."""
-    place = f"[{verdict.address}]" if ":" in (verdict.address or "") else verdict.address or verdict.target
-    name = f"{excerpt(verdict.target, 60)} " if verdict.address and _has_name(verdict) else ""
-    told = _heading_words(verdict)
-    text = f"{name}{escape(place)} port {verdict.port}: {told}"
-    return paint("bold", fold(text, width))
-
-
-def _heading_words(verdict: Verdict) -> str:
-    if verdict.cause == "up":
-        service = verdict.service
-        said = service and (service.identification or service.protocol)
-        return f"up, {excerpt(said)}" if said else "up"
-    sure = "" if verdict.certainty is Certainty.CERTAIN else f" ({verdict.certainty})"
-    return f"{verdict.state}, {verdict.cause}{sure} [{verdict.rule}]"
-
-
-def lines(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
-    """The labelled lines of one block. A label of "" continues the one before."""
-    up = verdict.cause == "up"
-    if not up or verbosity > 0:
-        yield from _labelled("because", verdict.because)
-    if not up:
-        yield from _labelled("or it is", [_rival(rival) for rival in verdict.alternatives])
-    yield from pair.lines(verdict)
-    yield from _labelled("to do", verdict.remedy)
-    yield from _labelled("note", verdict.notes)
-    if verdict.service and verdict.service.text:
-        said = verdict.service.text[: 5 if verbosity < 2 else None]
-        yield from _labelled("it said", [excerpt(text) for text in said])
-    for label, texts in login.lines(verdict, verbosity):
-        yield from _labelled(label, texts)
-    if verbosity > 0:
-        yield from _labelled("packets", [_packet(cited) for cited in verdict.evidence])
-    if verbosity > 1:
-        yield from _labelled("path", [_hop(hop.hop, hop.address, hop.rtt_ms, hop.reason) for hop in verdict.path])
-        yield from _labelled("probes", [_probes(verdict)])
-
-
-def _rival(rival: Alternative) -> str:
-    return f"{rival.cause}: {rival.because}. To settle it: {rival.settle}"
-
-
-def _packet(cited: Citation) -> str:
-    return f"frame {cited.frame}, {_clock(cited.time_ns)}: {cited.what}"
-
-
-def _labelled(label: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for index, text in enumerate(texts):
-        yield ("" if index else label), text
-
-
-def entry(label: str, text: str, width: int | None, paint: Paint) -> list[str]:
-    """One labelled line; what doesn't fit is indented further, so that the next entry is seen as one."""
-    indent = " " * (_LABEL + 2)
-    wrapped = [escape(text)]
-    if width is not None:
-        room = max(width - len(indent), _NARROWEST_CELL)
-        wrapped = textwrap.wrap(wrapped[0], room, subsequent_indent="  ", break_on_hyphens=False) or [""]
-    first = f"  {paint('dim', label) if label else ''}{' ' * (_LABEL - len(label))}{wrapped[0]}"
-    return [first, *(indent + line for line in wrapped[1:])]
-
-
-def _clock(time_ns: int) -> str:
-    seconds, rest = divmod(time_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}.{rest // 1000:06d}"
-
-
-def _hop(hop: int, address: str | None, rtt_ms: float | None, reason: str) -> str:
-    time = "" if rtt_ms is None else f", {rtt_ms:.3g} ms"
-    return f"hop {hop}: {address}{time}, {reason}" if address else f"hop {hop}: no answer"
-
-
-def _probes(verdict: Verdict) -> str:
-    parts = [f"{verdict.attempts} tried"]
-    if verdict.client:
-        parts.append(f"from {verdict.client}")
-    ttl = "" if verdict.reason_ttl is None else f" ttl {verdict.reason_ttl}"
-    sender = f" from {verdict.reason_address}" if verdict.reason_address else ""
-    parts.append(f"reason {verdict.reason}{sender}{ttl}")
-    if verdict.rtt_ms is not None:
-        parts.append(f"answer after {verdict.rtt_ms:.3g} ms")
-    if verdict.history or verdict.conn_state:
-        parts.append(f"history {verdict.history or '-'}, conn_state {verdict.conn_state or '-'}")
-    return "; ".join(parts)
-
-
 # --------------------------------------------------------------------------- the end
 
 
@@ -310,10 +172,3 @@ def _cross_checked(check: CrossCheck) -> Iterator[str]:
         yield f"  {escape(one.file)} frame {one.frame}, {one.field}: netprobe {one.ours}, tshark {escape(one.theirs)}"
     if len(check.differences) > _DIFFERENCES:
         yield f"  {len(check.differences) - _DIFFERENCES:,} more: --json has all"
-
-
-def fold(text: str, width: int | None) -> str:
-    """A line in lines of at most `width`."""
-    if width is None or len(text) <= width:
-        return text
-    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netprobe.attempts import address
+from netprobe.report.details import where
 from netprobe.report.summary import Outline, endpoint
 from netprobe.report.summary import outline as outline_of
-from netprobe.report.table import where
 from netprobe.settling.kinds import Kind, Settling
 from netprobe.tracker.columns import CLIENT, CPORT, FIRST, FRAME, I_SENDER, ICMP, SERVER, SPORT, TIME, VERSION
 
