@@ -148,12 +148,19 @@ def _pair(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlet
     from netprobe import analyze_pair
 
     def give(verdict: Verdict) -> None:
-        if outlets.lines is not None:
-            outlets.lines(report_json.line(verdict).encode("ascii"))
-        elif outlets.outline is None or outlets.outline(outline(verdict)):
-            on_verdict(verdict)
+        _hand(verdict, on_verdict, outlets)
 
     return analyze_pair.run(options, give, notice, keep=outlets.lines is None and outlets.outline is None)
+
+
+def _hand(verdict: Verdict, on_verdict: OnVerdict, outlets: Outlets) -> None:
+    """Give a verdict in the forms that were asked for."""
+    if outlets.also is not None:
+        outlets.also(report_json.line(verdict), None)
+    if outlets.lines is not None:
+        outlets.lines(report_json.line(verdict).encode("ascii"))
+    elif outlets.outline is None or outlets.outline(outline(verdict)):
+        on_verdict(verdict)
 
 
 def _added(checks: Sequence[CrossCheck]) -> CrossCheck:
@@ -296,10 +303,7 @@ def _scan(
         verdicts.append((target.number, verdict))
         if decisive is not None and decisive.wants(verdict.rule):
             decisive.take(report_json.line(verdict))
-        if outlets.lines is not None:
-            outlets.lines(report_json.line(verdict).encode("ascii"))
-        elif outlets.outline is None or outlets.outline(outline(verdict)):
-            on_verdict(verdict)
+        _hand(verdict, on_verdict, outlets)
 
     open_targets: dict[tuple[str, str | None, int], TargetFact] = {}
     try:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from netprobe.model import Verdict
 from netprobe.report.summary import Outline
+from netprobe.report.zeek import Tally
 from netprobe.selection import Selection
 from netprobe.settling.kinds import Settling
 from netprobe.settling.lines import Lines
 from netprobe.settling.outlines import Outlines, address_at
+from netprobe.settling.tally import tally
 from netprobe.tracker import Engine, columns
 
 if TYPE_CHECKING:  # loaded only where tshark is asked for something
@@ -27,12 +29,14 @@ class Outlets:
     """Other ways for what is found, for those who want it faster than one verdict after the other.
 
     `lines`: gets JSON lines, instead of the verdicts. `outline`: told of each attempt, says whether it wants its
-    verdict, too. With either, verdicts of a stranger's capture are not kept. `read`: the file's name, how many of its
-    bytes have been read, and how many there are (0 where nobody knows).
+    verdict, too. With either, verdicts of a stranger's capture are not kept. `also`: gets each verdict's JSON line
+    besides whatever else is asked for, and what of its packets was counted, None where nothing was. `read`: the file's
+    name, how many of its bytes have been read, and how many there are (0 where nobody knows).
     """
 
     lines: Callable[[bytes], None] | None = None
     outline: Callable[[Outline], bool] | None = None
+    also: Callable[[str, Tally | None], None] | None = None
     read: Callable[[str, int, int], None] | None = None
 
 
@@ -59,7 +63,8 @@ class Giving:
         self._on_verdict = on_verdict
         self._on_lines = outlets.lines
         self._on_outline = outlets.outline
-        plain = outlets.lines is not None and selection.everything and decisive is None
+        self._also = outlets.also
+        plain = outlets.lines is not None and selection.everything and decisive is None and outlets.also is None
         self._lines = Lines(settling, engine, outlets.lines) if plain and outlets.lines is not None else None
         self._outlines = Outlines(settling)
         self._marks = marks
@@ -86,6 +91,8 @@ class Giving:
             self.causes[kind.verdict.cause] += 1
             if self._decisive is not None and self._decisive.wants(kind.verdict.rule):
                 self._decisive.take(settling.line(row, kind))
+            if self._also is not None:
+                self._also(settling.line(row, kind), tally(table[row]))
             if self._on_lines is not None:
                 self._on_lines(settling.line(row, kind).encode("ascii"))
             elif self._on_outline is not None:
