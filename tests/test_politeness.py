@@ -135,6 +135,26 @@ def test_nothing_but_an_identification_is_said(heard: dict[str, tuple[Done, list
                 assert packet.payload.startswith(b"SSH-2.0-"), (name, packet)
 
 
+def test_the_question_for_methods_needs_no_second_connection(lab: Lab, tmp_path: Path) -> None:
+    """--auth-methods rides on the one connection; every packet of it is saved, and says the same again."""
+    pytest.importorskip("asyncssh", reason="asyncssh is not installed (extra ssh)")
+    there, saved = tmp_path / "there.pcap", tmp_path / "saved.pcapng"
+    scenario = lab.scenario("up")
+    node = lab.plan.node_of(scenario, "target")
+    for family in (V4, V6):
+        more = ("--auth-methods", "--user", "nobody", "-w", str(saved))
+        with listening(lab, node, there, "tcp port 22"):
+            done = run("scan", "--json", *more, lab.address(scenario, family), lab=lab, client="c2")
+        heard = packets(there)
+        assert (syns(heard), full_connections(heard)) == (1, 1)
+        auth = done.verdict["service"]["auth"]
+        assert "publickey" in auth["methods"], done
+        assert (auth["inferred"], auth["user"]) == (False, "nobody")
+        assert "server's log" in done.err
+        again = run("analyze", "--json", str(saved))
+        assert again.document["verdicts"] == done.document["verdicts"]
+
+
 def test_half_open_handshakes_leave_no_mess(
     heard: dict[str, tuple[Done, list[Packet], list[Packet]]], lab: Lab
 ) -> None:
