@@ -63,6 +63,8 @@ def collect(wanted: Iterable[Wanted]) -> dict[str, CredentialsFact]:
     """The credentials for each target, where there is an ssh to ask; by `target`. Runs `ssh -G`; takes seconds at
     most."""
     asked = list(wanted)
+    if not asked:
+        return {}
     texts = sshconfig.texts([(one.name, one.user) for one in asked])
     user = _user()
     environment = _environment()
