@@ -294,12 +294,12 @@ class CredentialsFact(Fact):
 class ClientOfferFact(Fact):
     """What a client on this machine would offer a server, which a scan's own connection doesn't say.
 
-    `target` is that of TargetFact. `local`: asked of the ssh that is here (`ssh -G`), else a default that `source`
+    `target` is that of TargetFact. `local`: asked of the ssh that is here (`ssh -G`), else a default that `whose`
     names. `knows`: every name that it could be told to offer (`ssh -Q`), empty where that was not asked.
     """
 
     target: str
-    source: str
+    whose: str
     local: bool
     offer: Offer
     knows: tuple[str, ...] = ()

@@ -159,7 +159,7 @@ class Prober:
         """Nothing is left to ask: the service is up."""
         f = e.features
         if f.get("spoke") == "ssh2":
-            return f.get("kex") == "began" or f["expect"] == "any"
+            return (f.get("kex") == "began" and "offer" not in f) or f["expect"] == "any"
         return f["expect"] == "any" and f.get("spoke") in ("ssh1", "protocol", "text", "binary")
 
     def _satisfied(self, e: Evidence) -> bool:
@@ -273,14 +273,15 @@ class Prober:
         elif self._heard_enough(e, talk):
             self._hung.add(connection)
             yield Hang(connection)
-        elif connection not in self._said:
+        elif connection not in self._said and not talk.opening.kexinit:
             self._said[connection] = e.now_ns
             yield Say(connection, IDENTIFICATION)
 
     def _heard_enough(self, e: Evidence, talk: Conversation) -> bool:
         """Whether nothing more is wanted of a server that identified itself."""
-        aside = talk.attempt.server.port != self.target.port
-        return aside or e.features["expect"] == "any" or talk.opening.kexinit or not talk.opening.speaks_2
+        if talk.attempt.server.port != self.target.port or e.features["expect"] == "any":
+            return True
+        return (talk.opening.kexinit and "offer" not in e.features) or not talk.opening.speaks_2
 
     def _asks(self, e: Evidence, talk: Conversation) -> bool:
         """Whether the one connection that a scan makes anyway is, or will now be, used for the question."""

@@ -20,14 +20,26 @@ from typing import TypeVar
 
 from netprobe.errors import CaptureWriteError
 from netprobe.interrupts import Interrupts
-from netprobe.model import CredentialsFact, Fact, Record, ResolvedFact, SettledFact, TargetFact, Verdict
+from netprobe.model import (
+    ClientOfferFact,
+    CredentialsFact,
+    Fact,
+    Offer,
+    Record,
+    ResolvedFact,
+    SettledFact,
+    TargetFact,
+    Verdict,
+)
 from netprobe.options import ScanOptions
 from netprobe.prober import Plan, Prober
 from netprobe.report import CaptureStatus, Report
+from netprobe.ssh import defaults
+from netprobe.ssh.negotiation import agree
 from netprobe.targets import Target, expectation, ports_of
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
-from netprobe.wire import Wire, credentials, privilege
+from netprobe.wire import Wire, credentials, offers, privilege
 from netprobe.wire.asking import check_installed
 from netprobe.wire.connect import ConnectWire, check_interface
 from netprobe.wire.credentials import Wanted, login_name
@@ -52,9 +64,32 @@ def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Cal
         if options.auth_methods:
             check_installed()
         mine = credentials.collect(whose(options))
+        offer_for = local_offers(options)
         wire = open_wire(options, notice)
         interrupts.wake = wire.wake
-        return Scan(wire, options, on_verdict, notice, interrupts, mine).run()
+        return Scan(wire, options, on_verdict, notice, interrupts, mine, offer_for).run()
+
+
+OfferFor = Callable[[str, Offer], ClientOfferFact]
+
+
+def local_offers(options: ScanOptions) -> OfferFor | None:
+    """Says what a client of this machine would offer a target, given what its server offers: the ssh that is here, or
+    a default. None where no SSH is expected."""
+    if options.expect not in (None, "ssh"):
+        return None
+    few = len(options.targets) <= FEW_TARGETS
+    names = {t.text: t.alias or t.host for t in options.targets[:MOST_LOGINS] if few or t.alias}
+    local = offers.collect(dict.fromkeys(names.values()))
+
+    def offer_for(target: str, server: Offer) -> ClientOfferFact:
+        offer = local.get(names.get(target, ""), local.get(offers.ANY))
+        if offer is None:
+            return ClientOfferFact(target=target, whose=defaults.WHOSE, local=False, offer=defaults.OFFER)
+        knows = offers.known() if agree(offer, server)[1] else ()
+        return ClientOfferFact(target=target, whose="the ssh of this machine", local=True, offer=offer, knows=knows)
+
+    return offer_for
 
 
 def whose(options: ScanOptions) -> list[Wanted]:
@@ -110,10 +145,13 @@ class Scan:
         notice: Callable[[str], None],
         interrupts: Interrupts | None = None,
         mine: Mapping[str, CredentialsFact] | None = None,
+        offer_for: OfferFor | None = None,
     ) -> None:
         self._wire = wire
         self._mine = dict(mine or {})
         self._told_mine: set[str] = set()
+        self._offer_for = offer_for
+        self._told_offers: dict[str, ClientOfferFact] = {}
         self._interrupts = interrupts or Interrupts()
         self._options = options
         self._on_verdict = on_verdict
@@ -314,7 +352,20 @@ class Scan:
             self._settle(job.fact, complete=False)
         self._jobs.clear()
 
+    def _tell_offer(self, fact: TargetFact) -> None:
+        """Where a server's offer is known: what a client of this machine would answer, for the verdict to compare."""
+        if self._offer_for is None or fact.expect != "ssh" or fact.address is None:
+            return
+        kex = self._watch.evidence(fact, self._wire.heard_ns).kex
+        if kex is None or kex.server_offer is None:
+            return
+        told = self._offer_for(fact.target, kex.server_offer)
+        if self._told_offers.get(fact.target) != told:
+            self._told_offers[fact.target] = told
+            self._announce(replace(told, time_ns=self._wire.heard_ns))
+
     def _settle(self, fact: TargetFact, complete: bool) -> None:
+        self._tell_offer(fact)
         settled = self._announce(
             SettledFact(
                 time_ns=self._wire.heard_ns,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netprobe import greeting
 from netprobe.evidence import IMPOSSIBLE, Evidence, hops_away
 from netprobe.model import Origin
+from netprobe.ssh import telling
 from netprobe.tracker import columns as c
 
 # What common clients print for an answer (wire-evidence, Appendix A): it misleads, so the verdict names it.
@@ -312,6 +313,8 @@ def _service(found: dict[str, object], e: Evidence) -> None:
     found["acknowledged"] = (
         "acknowledged" if a.client_acked > 1 else "not acknowledged" if a.client_data else "not asked for"
     )
+    if e.kex is not None:
+        found.update(telling.values(e.kex, e.offered, e.target.target))
     found["impossible"] = ", ".join(
         sorted({p.server.address for p in e.attempts if p.server.address in IMPOSSIBLE[p.version] and p.synack})
     )

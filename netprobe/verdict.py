@@ -11,6 +11,7 @@ from netprobe.attempts import Attempt
 from netprobe.evidence import Evidence
 from netprobe.model import Alternative, Citation, Credentials, Endpoint, Hop, Service, Verdict
 from netprobe.rules import Rule, decide
+from netprobe.ssh import telling
 from netprobe.ssh.asked import answer
 from netprobe.ssh.credentials import compare
 from netprobe.tracker import columns as c
@@ -36,7 +37,8 @@ def diagnose(e: Evidence) -> Verdict:
         origin=found,
         because=tuple(line for line in (fill(text, values) for text in rule.because) if line),
         alternatives=tuple(Alternative(r.cause, fill(r.because, values), fill(r.settle, values)) for r in rule.rivals),
-        remedy=_elsewhere(e, rule) + tuple(fill(text, values) for text in rule.remedy),
+        remedy=_elsewhere(e, rule)
+        + tuple(line for line in (fill(text, values) for text in rule.remedy) if line),
         evidence=_citations(e, rule),
         client=attempt.client if attempt is not None else _client(e),
         reason_address=reason_address,
@@ -127,6 +129,9 @@ def _notes(e: Evidence) -> tuple[str, ...]:
     if e.features.get("control") == "icmp" and e.features.get("answer") == "icmp":
         notes.append("other ports of this address are rejected in the same way")
     notes += _seen_from(e)
+    weakness = telling.weakness(e.kex) if e.kex is not None else None
+    if weakness is not None:
+        notes.append(weakness)
     return tuple(notes)
 
 
@@ -169,13 +174,15 @@ def _service(e: Evidence) -> Service | None:
     c = e.conversation
     if c is None or not c.stream:
         return None
+    heard = c.attempt.service
     named = greeting.name(c.stream)
     protocol = "ssh" if c.opening.identification is not None else named.name if named is not None else None
     lines = c.opening.lines
     if not lines and c.opening.identification is None:
         lines = (c.opening.unfinished[:1024].decode("latin-1"),)
     text = tuple(line[:1024] for line in lines[:16])
-    return Service(protocol, c.opening.identification, text, auth=answer(e.asked) if e.asked is not None else None)
+    auth = answer(e.asked) if e.asked is not None else heard.auth if heard is not None else None
+    return Service(protocol, c.opening.identification, text, e.kex, auth)
 
 
 def _credentials(e: Evidence) -> Credentials | None:

@@ -28,6 +28,7 @@ from netprobe.attempts import Segment as Piece
 from netprobe.evidence import Evidence, collect, host_of
 from netprobe.model import (
     BlockedFact,
+    ClientOfferFact,
     ConnectionFact,
     DropFact,
     Endpoint,
@@ -49,6 +50,7 @@ from netprobe.tracker.hosts import recall_host
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from tests.packets import LINKS, Segment, echo, framed, icmp_error, neighbor
+from tests.ssh_packets import COMMON
 
 START_NS = 1_700_000_000_000_000_000
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\S+')
@@ -313,6 +315,9 @@ class Ladder:
             "link": lambda: LinkFact(interface=first, state=rest[1]),
             "drops": lambda: DropFact(count=int(first)),
             "blocked": lambda: BlockedFact(address=self.server, port=self.port, error=first),
+            "offer": lambda: ClientOfferFact(
+                target=self.server, whose=f"a {first} client", local=first == "local", offer=COMMON
+            ),
             "resolved": lambda: ResolvedFact(name=first, outcome=rest[1], detail=" ".join(rest[2:])),
         }
         fact = makers[kind]() if kind in makers else self._connection(kind, f, first, data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.kex_situations import KEX_SITUATIONS
+
 SILENCE = "0.0 > S [mss]\n1.0 > S [mss]\n3.0 > S [mss]\nuntil 6\n"
 OPEN = "0.00 > S [mss]\n0.02 < SA ttl 60\n0.03 > A\n"
 # What the prober compares a reset with: a closed port, a ping, and both ports with an MD5 option.
@@ -43,7 +45,7 @@ WALK = """
     0.82 < icmp 11/0 port 61011 from 198.51.100.2 ttl 63
 """
 
-SITUATIONS: dict[str, str] = {
+SITUATIONS: dict[str, str] = KEX_SITUATIONS | {
     # ------------------------------------------------------------- before a SYN reaches the path
     "name_that_does_not_exist": """
         server gone.example

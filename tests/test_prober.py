@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from netprobe.model import Command, Connect, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
 from netprobe.prober import CONNECT_STEPS, FIRST_SOURCE_PORT, IDENTIFICATION, SOURCE_PORTS, STEPS, Keys, Plan, Prober
 from tests.ladder import at, ladder
+from tests.ssh_packets import kexinit, quoted
 
 ADDRESS = "203.0.113.5"
+LINE_END = b"\r\n"
 ROUTE = RouteFact(address=ADDRESS, outcome="ok", interface="eth0", source="192.0.2.1", gateway="192.0.2.254")
 STARTED = "0 fact route ok via 192.0.2.254\n0 fact started id 1 port 40000\n0 > S [mss]\n"
 
@@ -151,12 +153,32 @@ def test_conversation__identification_is_answered_with_ours_once() -> None:
 
 
 def test_conversation__hangs_up_once_the_key_exchange_began() -> None:
-    text = OPEN + '0.03 < PA "SSH-2.0-x\\r\\n\\x00\\x00\\x01\\x00\\x0a\\x14kex"'
+    text = OPEN + f"0.03 < PA {quoted(b'SSH-2.0-x' + LINE_END + kexinit())}"
     p = prober()
     commands = play(p, text, [0.0, 0.03])
     assert isinstance(commands[-1][1], Hang)
     assert p.done
     assert not [c for _, c in commands if isinstance(c, Say)]
+
+
+def test_conversation__waits_for_the_whole_offer_and_says_nothing_meanwhile() -> None:
+    whole = kexinit()
+    text = OPEN + f"0.03 < PA {quoted(b'SSH-2.0-x' + LINE_END + whole[:100])}"
+    p = prober()
+    commands = play(p, text, [0.0, 0.03, 1.0])
+    assert not [c for _, c in commands if isinstance(c, Say | Hang)]
+    assert not p.done
+    commands = play(p, text + f"\n1.5 < PA {quoted(whole[100:])}", [1.5])
+    assert isinstance(commands[-1][1], Hang)
+    assert p.done
+
+
+def test_conversation__half_an_offer_is_waited_for_no_longer_than_its_time() -> None:
+    text = OPEN + f"0.03 < PA {quoted(b'SSH-2.0-x' + LINE_END + kexinit()[:100])}"
+    p = prober()
+    commands = play(p, text, [0.0, 0.03, 2.5, 2.6])
+    assert isinstance(commands[-1][1], Hang)
+    assert p.done
 
 
 def test_conversation__a_silent_server_hears_us_after_a_while() -> None:

@@ -14,6 +14,7 @@ from netprobe.evidence import FEATURES, Evidence
 from netprobe.model import Certainty, Origin, OriginKind, State, TargetFact
 from netprobe.prober import CONNECT_STEPS, STEPS
 from netprobe.rules import BY_ID, RULES, Place, Rule, decide
+from tests.kex_situations import KEX_SITUATIONS
 from tests.ladder import ladder
 
 # Every cause there is. A new one is a promise to users: it needs a line here, in docs/causes.md and in CHANGELOG.md.
@@ -32,7 +33,7 @@ CAUSES = {
     *("dropped", "backlog-full", "syn-filtered", "reply-filtered", "rate-limited", "syn-proxy", "handshake-blocked"),
     *("reset-after-handshake", "stale-four-tuple", "malformed-answer", "syn-shape-filtered"),
     *("up", "no-banner", "closed-before-banner", "refused-with-text", "tarpit", "other-service", "ssh1-only"),
-    *("reset-after-banner", "inconclusive"),
+    *("reset-after-banner", "no-common-algorithm", "inconclusive"),
 }
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 
@@ -163,6 +164,7 @@ def test_every_feature_is_asked_for_somewhere() -> None:
 # --------------------------------------------------------------------------- texts
 
 RICH = {
+    "nothing in common": KEX_SITUATIONS["nothing_in_common_with_the_ssh_here"],
     "answered by a reset": """
         0.00 fact route ok via 192.0.2.254
         0.00 fact started id 1 port 40000

@@ -8,6 +8,7 @@
     walk         how far probes get, who sends errors
     silence      probes that split silence
     service      what an open connection said
+    kex          how the clear part of an SSH session went
     host         what else a capture shows of the server's address
     vantage      from which side it was captured
     passive      one attempt of a capture: what is compared where no probe can be sent

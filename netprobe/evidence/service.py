@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netprobe import greeting, ssh
 from netprobe.attempts import UNSEEN, Attempt
+from netprobe.evidence.kex import hear_exchange
 from netprobe.evidence.record import IMPOSSIBLE, SECOND, Conversation, Evidence, Payload, said
 from netprobe.tracker.columns import B_LEFT_2, B_LEFT_12, B_SAID_MORE, B_TOLD_TWICE
 
@@ -97,11 +98,12 @@ def _service(e: Evidence, c: Conversation) -> None:
         e.features["zero_window"] = "opened" if a.window_opened else "stays"
     _ending(e, a)
     _spoke(e, c)
+    hear_exchange(e, c)
 
 
 def _ending(e: Evidence, a: Attempt) -> None:
     end = a.rst or a.server_fin
-    if _left(e, a):
+    if _left(e, a) or e.asked is not None:  # whom we asked, we left when it had answered
         e.features["closed_by"] = "client"
         e.features["ended"] = "open"  # what the server did afterwards is no decision of its own
         return

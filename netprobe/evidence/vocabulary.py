@@ -158,6 +158,20 @@ FEATURES: dict[str, dict[str, str]] = {
         "stalled": "identification exchanged, then nothing for 2.5 s",
         "other": "the server went on after its identification, with what is no KEXINIT or was not captured whole",
     },
+    "offer": {"pending": "the rest of the server's KEXINIT may still come"},
+    "algorithms": {
+        "common": "both offers have something in common in every category (RFC 4253 7.1)",
+        "none": "both offers are known, and in one category they have nothing in common",
+    },
+    "offer_of": {
+        "client": "the client's own offer was captured",
+        "local": "what the ssh of this machine would offer (`ssh -G`)",
+        "default": "the default offer that docs/ssh.md names",
+    },
+    "broken": {
+        "server": "what follows the server's identification is no SSH, or none that can be read",
+        "client": "the same of the client's",
+    },
     "gap": {"yes": "a later, smaller segment arrived where the first one is missing"},
     "our_words": {"acknowledged": "the server's stack acknowledged what we said", "lost": "it did not"},
     "small_mss": {"began": "with a small MSS the KEXINIT arrives", "stalled": "neither"},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from netprobe.evidence import ELSEWHERE_PORTS
 from netprobe.model import Command, Connect, Probe, Record, TargetFact
@@ -40,7 +41,9 @@ def read(records: Iterable[Record]) -> Recording:
 def play(recording: Recording) -> tuple[Report, PlaybackWire]:
     """A new scan of what was scanned, over a network that answers as it did."""
     wire = PlaybackWire(recording)
-    return Scan(wire, scan_options(recording), _nobody, _nobody).run(), wire
+    told = recording.offers
+    offer_for = (lambda target, _: replace(told[target], number=0)) if told else None
+    return Scan(wire, scan_options(recording), _nobody, _nobody, offer_for=offer_for).run(), wire
 
 
 def _nobody(_: object) -> None:

@@ -86,6 +86,13 @@ RISKS = {
     "hmac-md5-96": "MD5 in HMAC, cut to 96 bits",
     "none": "no protection at all",
 }
+# What is good and old enough that most programs have it, the most widely known first.
+GOOD = (
+    *("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256"),
+    *("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"),
+    *("aes128-ctr", "aes256-ctr", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com"),
+    *("hmac-sha2-256", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512"),
+)
 # Names of RISKS that OpenSSH of today still offers by itself, or that say nothing of the session.
 _USUAL = frozenset(("hmac-sha1-etm@openssh.com", "hmac-sha1"))
 
@@ -103,8 +110,9 @@ _CAN_BE_ALLOWED = frozenset(
 class Help:
     """What to write where a category has nothing in common.
 
-    `client` is an option for ssh's command line, `client_risk` what that costs; None where nothing that the server
-    offers can be allowed. `server` is a line for sshd_config, None where the client offers nothing to allow.
+    `client` is an option for ssh's command line, None where nothing that the server offers can be allowed. `server` is
+    a line for sshd_config, None where the client offers nothing to allow. The risks say what is known against what is
+    allowed so, empty where nothing is.
     """
 
     client: str | None
@@ -131,20 +139,21 @@ def helps(category: str, client: Offer, server: Offer, knows: frozenset[str] | N
 
 def _compression(server: tuple[str, ...]) -> Help:
     if "none" in server:
-        return Help("-o Compression=no", "none", "Compression yes", "none")
-    return Help("-o Compression=yes", "none with zlib@openssh.com", "Compression delayed", "none")
+        return Help("-o Compression=no", "", "Compression yes", "")
+    return Help("-o Compression=yes", "", "Compression delayed", "")
 
 
 def _best(names: tuple[str, ...], possible: frozenset[str] | None) -> str | None:
-    """The least bad of what one side offers and the other can be told to take. What no table knows comes first: it
-    isn't known to be bad."""
-    order = {name: rank for rank, name in enumerate(RISKS, 1)}
-    fit = [n for n in names if (possible is None or n in possible) and not stands_for_nothing(n)]
-    return min((n for n in fit if n != "none"), key=lambda name: order.get(name, 0), default=None)
+    """The best of what one side offers and the other can be told to take."""
+    fit = [n for n in names if (possible is None or n in possible) and not stands_for_nothing(n) and n != "none"]
+    return min(fit, key=lambda name: _RANKS.get(name, len(GOOD)), default=None)
+
+
+_RANKS = {name: rank for rank, name in enumerate((*GOOD, "", *RISKS))}  # what neither knows stands between
 
 
 def _risk(name: str) -> str:
-    return RISKS.get(name, "nothing is known against it")
+    return RISKS.get(name, "")
 
 
 def weak(agreed: Agreed) -> tuple[str, ...]:

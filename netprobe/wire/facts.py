@@ -163,6 +163,8 @@ def _say(fact: Fact) -> str:
             return f"asked for the methods of user {fact.user} on connection {fact.id}: {fact.outcome} {told}".rstrip()
         case model.CredentialsFact():
             return f"ssh would log in to {fact.name} as {fact.user}: {len(fact.files)} key files, agent {fact.agent}"
+        case model.ClientOfferFact():
+            return f"{fact.whose} would offer {fact.target}: {', '.join(fact.offer.kex[:3])} ..."
         case model.DropFact():
             return f"the kernel dropped {fact.count} packets of this capture"
         case _:

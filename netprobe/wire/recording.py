@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from netprobe.model import (
     AuthMethodsFact,
     BlockedFact,
+    ClientOfferFact,
     ConnectionFact,
     Endpoint,
     Fact,
@@ -106,6 +107,7 @@ class Recording:
         self.unfinished = False
         self.asked_for: str | None = None  # the user for whom servers were asked for their methods
         self.connected: set[Endpoint] = set()
+        self.offers: dict[str, ClientOfferFact] = {}
         self.names: dict[str, ResolvedFact] = {}
         self.routes: dict[str, RouteFact] = {}
         self.blocked: dict[str, BlockedFact] = {}
@@ -207,6 +209,8 @@ class Recording:
             self.asked_for = self.asked_for or record.user
             if record.id in self._by_id:
                 self._by_id[record.id].latest.append(record)
+        elif isinstance(record, ClientOfferFact):
+            self.offers[record.target] = record
         elif not isinstance(record, TargetFact | SettledFact | ResolvedFact | RouteFact | BlockedFact):
             self.ambient.append(record)
 

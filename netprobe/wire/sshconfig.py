@@ -51,6 +51,12 @@ def texts(hosts: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None
     return found
 
 
+def ask(arguments: Iterable[list[str]]) -> list[str]:
+    """What ssh prints for each list of arguments; empty texts where it fails, nothing where there is no ssh."""
+    ssh = shutil.which("ssh")
+    return _answers([[ssh, *one] for one in arguments]) if ssh else []
+
+
 def _question(ssh: str, host: str, login: str | None) -> list[str]:
     # The host name has been through netprobe.targets; `--` all the same.
     return [ssh, "-G", *(["-l", login] if login else []), "--", host]

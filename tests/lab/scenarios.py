@@ -9,6 +9,7 @@ House rules of this file and of table/:
 from __future__ import annotations
 
 from tests.lab.scenario import Scenario
+from tests.lab.table.exchange import exchange
 from tests.lab.table.local import local, name
 from tests.lab.table.odd import odd
 from tests.lab.table.path import path
@@ -19,6 +20,7 @@ from tests.lab.table.silent import silent
 
 SCENARIOS: tuple[Scenario, ...] = (
     *service(),
+    *exchange(),
     *refused(),
     *rejects(),
     *silent(),
