@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose
+from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose, Xml
 
 
 def analyze(
@@ -85,6 +85,14 @@ def analyze(
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One CSV line per verdict as it settles.")] = False,
+    xml: Xml = None,
+    zeek: Annotated[
+        str | None,
+        typer.Option(
+            "--zeek", metavar="FILE", help="Also write Zeek's conn.log, causes as columns at its end.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     color: Color = "auto",
@@ -102,19 +110,17 @@ def analyze(
       netprobe analyze --cause dropped,reset-on-path --all capture.pcap
       netprobe analyze --filter 'tcp.analysis.retransmission' capture.pcap
       netprobe analyze --csv capture.pcap > attempts.csv
+      netprobe analyze --zeek conn.log capture.pcap
       netprobe analyze --together ring_*.pcapng
       sudo tcpdump -i any -w - 'tcp or icmp or icmp6' | netprobe analyze --jsonl -
       netprobe analyze --client on-the-client.pcap --server on-the-server.pcap
     """
     from netprobe import analyze as driver
     from netprobe.cli import captures
+    from netprobe.cli.exports import Exports
     from netprobe.cli.presentation import Presentation
     from netprobe.options import AnalyzeOptions
 
-    shown = Presentation(
-        as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, quiet=quiet, verbose=verbose, color=color, many=True,
-        everything=everything,
-    )  # fmt: skip
     pair, servers = captures.pair(client, server or (), files or ())
     if pair is not None:
         captures.alone(
@@ -126,7 +132,14 @@ def analyze(
         together=together, pair=pair, tunnels=tunnels, vantage=captures.vantage(vantage),
         display_filter=captures.display_filter(display_filter), cross_check=cross_check, compiled=compiled,
     )  # fmt: skip
-    with shown.reading() as progress:
-        outlets = driver.Outlets(lines=shown.on_lines, outline=shown.on_outline, read=progress.read)
-        report = driver.run(options, shown.on_verdict, shown.notice, outlets)
+    exports = Exports(xml=xml, zeek=zeek, inputs=(*options.files, *(pair or ())))
+    shown = Presentation(
+        as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, quiet=quiet, verbose=verbose, color=color, many=True,
+        everything=everything, instead=exports.instead,
+    )  # fmt: skip
+    with exports, shown.reading() as progress:
+        outlets = driver.Outlets(
+            lines=shown.on_lines, outline=shown.on_outline, also=exports.also, read=progress.read
+        )  # fmt: skip
+        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets))
     raise typer.Exit(shown.finish(report))

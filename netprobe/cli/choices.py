@@ -21,3 +21,7 @@ Verbose = Annotated[
     ),
 ]
 Color = Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, always or never.")]
+Xml = Annotated[
+    str | None,
+    typer.Option("-oX", metavar="FILE", help="Also write nmap's XML, causes as script output.", show_default=False),
+]

@@ -18,14 +18,14 @@ from netprobe.report import Report, outcome
 if TYPE_CHECKING:
     from netprobe.cli.many import Many
 
-_FORMS = ("json", "jsonl", "csv")
 
 
 class Presentation:
     """The callbacks that a driver gets, and the end of the run.
 
     `many`: there may be any number of verdicts, and a table tells of more than a few only what they come to;
-    `everything`: it lists each one, too.
+    `everything`: it lists each one, too. `instead`: the option by which standard output gets another form, written by
+    somebody else.
     """
 
     def __init__(
@@ -39,17 +39,19 @@ class Presentation:
         color: str,
         many: bool = False,
         everything: bool = False,
+        instead: str | None = None,
     ) -> None:
-        asked = [form for form, wanted in zip(_FORMS, (as_json, as_jsonl, as_csv), strict=True) if wanted]
+        forms = {"--json": as_json, "--jsonl": as_jsonl, "--csv": as_csv, instead or "": instead is not None}
+        asked = [form for form, wanted in forms.items() if wanted]
         if len(asked) > 1:
-            raise UsageError(f"--{asked[0]} and --{asked[1]} are two forms of the same result", "give one of them")
+            raise UsageError(f"{asked[0]} and {asked[1]} are two forms of the same result", "give one of them")
         if quiet and verbose:
             raise UsageError("-q and -v contradict each other", "give one of them")
         if color not in {"auto", "always", "never"}:
             raise UsageError(f"--color {color}: not known", "write --color auto, always or never")
         if everything and asked:
-            raise UsageError(f"--all is about the table; --{asked[0]} has every attempt anyway", "leave it out")
-        self._form = asked[0] if asked else "table"
+            raise UsageError(f"--all is about the table; {asked[0]} has every attempt anyway", "leave it out")
+        self._form = "nothing" if instead else asked[0].lstrip("-") if asked else "table"
         self._verbosity = -1 if quiet else verbose
         self._color = color
         self._progress: Progress | None = None
@@ -68,7 +70,7 @@ class Presentation:
 
     def reading(self) -> ReadingProgress:
         """The progress line of reading files; used as a context. Not where the result itself runs over the terminal."""
-        together = self._form in {"jsonl", "csv"} and sys.stdout is not None and sys.stdout.isatty()
+        together = self._form in {"jsonl", "csv", "nothing"} and sys.stdout is not None and sys.stdout.isatty()
         return ReadingProgress(wanted=self._verbosity >= 0 and not together)
 
     def on_verdict(self, verdict: Verdict) -> None:
@@ -87,6 +89,8 @@ class Presentation:
         """Takes JSON lines that are already text, where that is what the form is made of; else None."""
         if self._form == "csv":
             return self._csv
+        if self._form == "nothing":
+            return lambda _: None
         return show_octets if self._form == "jsonl" else None
 
     def _csv(self, lines: bytes) -> None:
@@ -117,7 +121,7 @@ class Presentation:
                 show(piece)
         if report.failure is not None and report.failure not in self._told:
             tell(report.failure)
-        if self._form == "csv":  # which has no place for it
+        if self._form in {"csv", "nothing"}:  # which has no place for it
             for damage in report.capture.damage:
                 tell(f"damaged: {damage}")
         if report.interrupted:
@@ -125,6 +129,8 @@ class Presentation:
         return outcome.exit_code(report)
 
     def _text(self, report: Report) -> str:
+        if self._form == "nothing":
+            return ""
         if self._form == "table":
             colour = wants_colour(self._color, sys.stdout, os.environ) if sys.stdout else False
             width = terminal_width(sys.stdout) if sys.stdout else None

@@ -1,0 +1,216 @@
+"""Files that a run writes beside what it shows: nmap's XML, Zeek's conn.log.
+
+House rules of this file:
+1. A file is opened before anything is measured, as the user who called, and is valid at any moment: of a run that
+   doesn't come to its end it says so.
+2. What goes wrong with a file is told at the end; the result is shown all the same.
+3. `-` is standard output, which then gets nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Protocol, Self
+
+from netprobe.cli.output import show
+from netprobe.errors import CannotMeasure, UsageError
+from netprobe.interrupts import Interrupts
+from netprobe.report import Report
+from netprobe.report import json as report_json
+from netprobe.report.zeek import Tally
+
+_FLUSH_S = 0.5
+
+
+class Export(Protocol):
+    """One file in the making."""
+
+    def take(self, verdict: str, tally: Tally | None, /) -> None: ...
+    def finish(self, report: Report, /) -> None: ...
+    def abandon(self) -> None: ...
+
+
+class Exports:
+    """All files of a run, by option: None where it wasn't given. Used as a context, so that they are closed.
+
+    `inputs`: files that must not be overwritten.
+    """
+
+    def __init__(self, *, xml: str | None = None, zeek: str | None = None, inputs: Iterable[Path] = ()) -> None:
+        given = {option: name for option, name in (("-oX", xml), ("--zeek", zeek)) if name is not None}
+        outputs = [option for option, name in given.items() if name == "-"]
+        if len(outputs) > 1:
+            raise UsageError(f"{outputs[0]} - and {outputs[1]} - would mix on standard output", "name a file for one")
+        self.instead = f"{outputs[0]} -" if outputs else None
+        for option, name in given.items():
+            _check(option, name, inputs)
+        self._given = given
+        self._files: list[Output] = []
+        self._exports: list[Export] = []
+        self._failure: str | None = None
+        self._finished = False
+
+    def __enter__(self) -> Self:
+        for option, name in self._given.items():
+            output = Output(name)
+            self._files.append(output)
+            try:
+                self._exports.append(_Xml(output) if option == "-oX" else _Zeek(output))
+            except OSError as error:
+                raise CannotMeasure(f"{name} can't be written: {error.strerror}", "name another file") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for export in self._exports if not self._finished else ():
+            self._careful(export.abandon)
+        for output in self._files:
+            output.close()
+
+    @property
+    def also(self) -> Callable[[str, Tally | None], None] | None:
+        """Takes each verdict as a JSON line, and what was counted of its packets; None where no file wants them."""
+        return self._take if self._given else None
+
+    def finish(self, report: Report, *, given: bool = True) -> Report:
+        """Complete the files. `given`: they have the verdicts already, else they get the report's. The report, with
+        what went wrong."""
+        self._finished = True
+        with Interrupts() as interrupts:
+            if not given:
+                for verdict in report.verdicts if self._given else ():
+                    self._take(report_json.line(verdict), None)
+            for export in self._exports:
+                self._careful(lambda: export.finish(report))  # noqa: B023 - called at once
+        failure = report.failure if report.failure is not None else self._failure
+        return replace(report, failure=failure, interrupted=report.interrupted or interrupts.asked)
+
+    def _take(self, verdict: str, tally: Tally | None) -> None:
+        for export in self._exports:
+            self._careful(lambda: export.take(verdict, tally))  # noqa: B023 - called at once
+
+    def _careful(self, act: Callable[[], None]) -> None:
+        if self._failure is not None:
+            return
+        try:
+            act()
+        except OSError as error:
+            names = ", ".join(name for name in self._given.values() if name != "-")
+            self._failure = f"writing {names} failed: {error.strerror}; make room or name another file, and run again"
+
+
+class Output:
+    """A file, or standard output, that text is written to."""
+
+    def __init__(self, name: str) -> None:
+        self._file: IO[bytes] | None = None
+        self.regular = False
+        if name != "-":
+            from netprobe.wire import privilege
+
+            descriptor = privilege.open_output(Path(name))
+            self._file = os.fdopen(descriptor, "wb")
+            self.regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+    def write(self, text: str) -> None:
+        """Append. Raises OSError."""
+        if self._file is None:
+            show(text)
+        else:
+            self._file.write(text.encode("utf-8", "backslashreplace"))
+
+    def flush(self) -> None:
+        """Put on disk what was written."""
+        if self._file is not None:
+            self._file.flush()
+
+    def restart(self) -> None:
+        """Forget what stands in the file, which is a regular one."""
+        if self._file is not None:
+            self._file.flush()
+            self._file.seek(0)
+            self._file.truncate()
+
+    def close(self) -> None:
+        """Close the file; what can't be written any more was told by `flush`."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+
+class _Xml:
+    """nmap's XML is ordered by hosts, so it is written at the end; until then the file says that it isn't there yet."""
+
+    def __init__(self, output: Output) -> None:
+        from netprobe.report import nmap_xml
+
+        self._output = output
+        self._hosts = nmap_xml.Hosts()
+        self._command_line = shlex.join(["netprobe", *sys.argv[1:]])
+        if output.regular:
+            output.write(nmap_xml.unfinished(self._command_line, time.time_ns()))
+            output.flush()
+
+    def take(self, verdict: str, _: Tally | None) -> None:
+        self._hosts.add(verdict)
+
+    def abandon(self) -> None:
+        pass
+
+    def finish(self, report: Report) -> None:
+        if self._output.regular:
+            self._output.restart()
+        for piece in self._hosts.document(report, self._command_line):
+            self._output.write(piece)
+        self._output.flush()
+
+
+class _Zeek:
+    """conn.log, a line for each attempt as it settles."""
+
+    def __init__(self, output: Output) -> None:
+        from netprobe.report import zeek
+
+        self._zeek = zeek
+        self._output = output
+        self._flushed = time.monotonic()
+        output.write(zeek.header(_now()))
+        output.flush()
+
+    def take(self, verdict: str, tally: Tally | None) -> None:
+        self._output.write(self._zeek.line(verdict, tally))
+        if time.monotonic() - self._flushed > _FLUSH_S:
+            self._output.flush()
+            self._flushed = time.monotonic()
+
+    def finish(self, _: Report) -> None:
+        self.abandon()
+
+    def abandon(self) -> None:
+        self._output.write(self._zeek.footer(_now()))
+        self._output.flush()
+
+
+def _now() -> str:
+    """Local time as Zeek writes it into a header."""
+    return time.strftime("%Y-%m-%d-%H-%M-%S")
+
+
+def _check(option: str, name: str, inputs: Iterable[Path]) -> None:
+    if not name:
+        raise UsageError(f"{option}: no file named", f"write {option} FILE, or {option} - for standard output")
+    path = Path(name)
+    for other in inputs:
+        if name != "-" and other.exists() and path.exists() and path.samefile(other):
+            raise UsageError(f"{option} {name} would overwrite what is to be read", "name another file")
+
