@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose
+from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose, Xml
 
 
 def scan(
@@ -86,6 +86,7 @@ def scan(
     ] = None,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
+    xml: Xml = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     color: Color = "auto",
@@ -124,12 +125,16 @@ def scan(
     """
     from netprobe import scan as driver
     from netprobe.cli import request
+    from netprobe.cli.exports import Exports
     from netprobe.cli.joining import joining
     from netprobe.cli.presentation import Presentation
     from netprobe.options import ScanOptions
     from netprobe.ports import parse_ports
 
-    shown = Presentation(as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color)
+    exports = Exports(xml=xml)
+    shown = Presentation(
+        as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color, instead=exports.instead,
+    )  # fmt: skip
     port_list = parse_ports(ports) if ports is not None else None
     families = request.families(only_v4=only_v4, only_v6=only_v6)
     excluded = request.exclusions(exclude or (), exclude_file or ())
@@ -145,6 +150,6 @@ def scan(
         )
     )  # fmt: skip
     on_verdict, finished = joining(doctor, shown.on_verdict)
-    with shown.progress(request.pairs(options)):
-        report = finished(driver.run(options, on_verdict, shown.notice))
+    with exports, shown.progress(request.pairs(options)):
+        report = exports.finish(finished(driver.run(options, on_verdict, shown.notice)), given=False)
     raise typer.Exit(shown.finish(report))
