@@ -13,16 +13,16 @@ import queue
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from netprobe.errors import CaptureWriteError
 from netprobe.interrupts import Interrupts
+from netprobe.logins import MOST_LOGINS, Logins, prepare, warning
 from netprobe.model import (
     ClientOfferFact,
-    CredentialsFact,
     Fact,
     Offer,
     Record,
@@ -36,13 +36,12 @@ from netprobe.prober import Plan, Prober
 from netprobe.report import CaptureStatus, Report
 from netprobe.ssh import defaults
 from netprobe.ssh.negotiation import agree
+from netprobe.steps import ladder
 from netprobe.targets import Target, expectation, ports_of
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
-from netprobe.wire import Wire, credentials, offers, privilege
-from netprobe.wire.asking import check_installed
+from netprobe.wire import Wire, offers, privilege
 from netprobe.wire.connect import ConnectWire, check_interface
-from netprobe.wire.credentials import Wanted, login_name
 from netprobe.wire.writer import CaptureWriter
 
 SomeFact = TypeVar("SomeFact", bound=Fact)
@@ -54,20 +53,16 @@ NAMES_AT_ONCE = 16
 # Looking for SSH elsewhere sends to six more ports: for a few targets a help, for many a port scan. And a full walk for
 # each of many targets would exhaust what routers are ready to tell (six errors, then one a second, for each client).
 FEW_TARGETS = 4
-# For so many targets the user's own side is looked at: ssh is asked about each.
-MOST_LOGINS = 64
 
 
 def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
     """Scan with the best wire that this user may open. Raises CannotMeasure when there is none."""
     with Interrupts() as interrupts:
-        if options.auth_methods:
-            check_installed()
-        mine = credentials.collect(whose(options))
+        logins = prepare(options)
         offer_for = local_offers(options)
         wire = open_wire(options, notice)
         interrupts.wake = wire.wake
-        return Scan(wire, options, on_verdict, notice, interrupts, mine, offer_for).run()
+        return Scan(wire, options, on_verdict, notice, interrupts, logins, offer_for).run()
 
 
 OfferFor = Callable[[str, Offer], ClientOfferFact]
@@ -90,18 +85,6 @@ def local_offers(options: ScanOptions) -> OfferFor | None:
         return ClientOfferFact(target=target, whose="the ssh of this machine", local=True, offer=offer, knows=knows)
 
     return offer_for
-
-
-def whose(options: ScanOptions) -> list[Wanted]:
-    """For which targets the user's own credentials are looked at: where a login is meant, and, for a few targets, where
-    ssh_config knows one."""
-    few = len(options.targets) <= FEW_TARGETS
-    return [
-        Wanted(target.text, target.alias or target.host, options.user or target.user, only=not meant)
-        for target in options.targets[:MOST_LOGINS]
-        if (meant := bool(options.auth_methods or options.user or target.user or target.alias))
-        or (few and not target.is_address)
-    ]
 
 
 def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
@@ -144,12 +127,11 @@ class Scan:
         on_verdict: Callable[[Verdict], None],
         notice: Callable[[str], None],
         interrupts: Interrupts | None = None,
-        mine: Mapping[str, CredentialsFact] | None = None,
+        logins: Logins | None = None,
         offer_for: OfferFor | None = None,
     ) -> None:
         self._wire = wire
-        self._mine = dict(mine or {})
-        self._told_mine: set[str] = set()
+        self._logins = logins or Logins(options.user)
         self._offer_for = offer_for
         self._told_offers: dict[str, ClientOfferFact] = {}
         self._interrupts = interrupts or Interrupts()
@@ -180,7 +162,7 @@ class Scan:
         """Observe all targets until each has its verdict, or until interrupted."""
         started = self._wire.now_ns()
         if self._options.auth_methods:
-            self._notice(self._warning())
+            self._notice(warning(self._logins, self._options.targets))
         try:
             self._observe()
             self._give_up()
@@ -197,21 +179,8 @@ class Scan:
             ),
             interrupted=self._interrupts.asked,
             failure=self._failure,
+            ladder_of=lambda verdict: ladder(self._watch.records(), verdict),
         )
-
-    def _warning(self) -> str:
-        """What the question for the methods leaves behind, said before it is asked."""
-        users = list(dict.fromkeys(self._user(target) for target in self._options.targets))
-        told = ", ".join(users[:3]) + (f" and {len(users) - 3} more" if len(users) > 3 else "")
-        return (
-            f"--auth-methods asks each SSH server which methods it takes for {told}: no password, no key, on the one "
-            "connection that a scan makes; the server's log will show a login that was closed before it authenticated"
-        )
-
-    def _user(self, target: Target) -> str:
-        """Whom a login to this target would be for."""
-        mine = self._mine.get(target.text)
-        return self._options.user or target.user or (mine.user if mine is not None else login_name())
 
     def _observe(self) -> None:
         for target in self._options.targets:
@@ -317,9 +286,9 @@ class Scan:
         if address is None:
             self._settle(fact, complete=True)
             return
-        if target.text in self._mine and target.text not in self._told_mine:
-            self._told_mine.add(target.text)
-            self._announce(self._mine[target.text])
+        mine = self._logins.untold(target)
+        if mine is not None:
+            self._announce(mine)
         route = self._announce(self._wire.route(address))
         if route.outcome == "broadcast":
             self._notice(
@@ -330,7 +299,7 @@ class Scan:
             self._settle(fact, complete=True)
             return
         used = self._used.setdefault(address, set())
-        plan = replace(self._plan, ask_for=self._user(target)) if self._options.auth_methods else self._plan
+        plan = replace(self._plan, ask_for=self._logins.user(target)) if self._options.auth_methods else self._plan
         job = Job(fact, Prober(fact, route, plan, self._secret, self._ids, used))
         self._jobs.append(job)
         self._advance(job)

@@ -13,7 +13,6 @@ from netprobe.model import Alternative, Citation, Credentials, Endpoint, Hop, Se
 from netprobe.rules import Rule, decide
 from netprobe.ssh import telling
 from netprobe.ssh.asked import answer
-from netprobe.ssh.credentials import compare
 from netprobe.tracker import columns as c
 
 
@@ -189,6 +188,8 @@ def _credentials(e: Evidence) -> Credentials | None:
     """The user's side of a login, where there is a server to log in to."""
     if e.mine is None or e.features.get("spoke") != "ssh2":
         return None
+    from netprobe.ssh.credentials import compare
+
     return compare(e.mine, e.asked, e.target.target, e.target.port)
 
 

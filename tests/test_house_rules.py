@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # The layers, from the ground up: a file imports from its own layer and from those named for it, nothing else.
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # layer: (the modules in it, the layers it may import from)
-    "nouns": ({"model", "icmp", "ladder", "errors", "__init__"}, set()),
+    "nouns": ({"model", "icmp", "ladder", "rhythm", "errors", "__init__"}, set()),
     "request": ({"addresses", "ports", "targets", "selection", "options"}, {"nouns"}),
     "core": (
         {
@@ -47,7 +47,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "doctor": ({"doctor"}, {"nouns"}),
     "report": ({"report"}, {"nouns", "doctor"}),
     "drivers": (
-        {"interrupts", "scan", "analyze", "analyze_pair", "crosscheck", "settling", "replay", "rereading", "explain"},
+        {"interrupts", "logins", "scan", "marked", "analyze", "analyze_pair", "crosscheck", "settling", "replay", "rereading", "explain", "examples"},
         {"nouns", "request", "core", "wire", "report"},
     ),
     "cli": ({"cli", "__main__", "pytest_plugin"}, {"nouns", "request", "core", "wire", "doctor", "report", "drivers"}),

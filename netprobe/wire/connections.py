@@ -16,11 +16,14 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from netprobe.model import Ask, AuthMethodsFact, Connect, ConnectionFact, Endpoint, IcmpError
 from netprobe.wire import error_queue
-from netprobe.wire.asking import Answer, Question
 from netprobe.wire.clock import Clock
+
+if TYPE_CHECKING:  # loaded when the first server is asked
+    from netprobe.wire.asking import Answer, Question
 
 MOST_DATA = 65536  # bytes taken of one connection
 SECOND_NS = 1_000_000_000
@@ -142,6 +145,8 @@ class Connector:
 
     def ask(self, command: Ask) -> None:
         """Ask the server which methods it takes. The answer is a fact; where nobody can be asked any more, at once."""
+        from netprobe.wire.asking import Answer, Question
+
         connection = self._by_id.get(command.id)
         if connection is None or not connection.open or connection.closed or connection.question is not None:
             self._answered(command.id, command.server, command.user, Answer("closed"))
