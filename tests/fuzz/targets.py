@@ -14,6 +14,7 @@ import lzma
 import struct
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +22,12 @@ from typing import NamedTuple
 from netprobe import greeting, ssh
 from netprobe.errors import NetprobeError, UnreadableCapture
 from netprobe.model import Frame, Record
+from netprobe.ssh.session import Session
 from netprobe.tracker import columns
 from netprobe.tracker.decode import decode
 from netprobe.wire.capture import CaptureReader
 from tests.packets import icmp_error, ip_packet
+from tests.ssh_packets import NEWKEYS, disconnect, init, kexinit, reply
 from tests.wire.files import FRAME, PACKET, legal_files, pcap_header, pcap_record
 
 LINKS = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 166, 192, 204, 219, 228, 229, 239, 276, 65535)
@@ -144,6 +147,40 @@ def openings(data: bytes) -> None:
     assert found is None or found.name
 
 
+def sessions(data: bytes) -> None:
+    """Both directions of an SSH connection. Each piece begins with its side and size; whole or byte by byte, the
+    clear part is the same."""
+    whole, single = Session(), Session()
+    offsets = [0, 0]
+    at = 0
+    while at + 2 <= len(data):
+        by_client = bool(data[at] & 1)
+        piece = data[at + 2 : at + 2 + data[at + 1] * (1 + (data[at] >> 1 & 15))]
+        at += 2 + len(piece)
+        offset, offsets[by_client] = offsets[by_client], offsets[by_client] + len(piece)
+        whole.segment(by_client, offset, len(piece), piece, at)
+        for n in range(len(piece)):
+            single.segment(by_client, offset + n, 1, piece[n : n + 1], at)
+    told, again = whole.kex(), single.kex()
+    assert (told is None) == (again is None)
+    if told is not None and again is not None:
+        assert replace(told, encrypted=()) == replace(again, encrypted=())
+    for one in (whole, single):
+        one.closed(True, reset=True, time_ns=at)
+        one.auth()
+        assert one.done
+
+
+def _session(*said: tuple[int, bytes]) -> bytes:
+    """As `sessions` reads it: at most fifteen times 255 bytes a piece."""
+    parts = b""
+    for side, whole in said:
+        for start in range(0, len(whole), 255):
+            part = whole[start : start + 255]
+            parts += bytes([side, len(part)]) + part
+    return parts
+
+
 @cache
 def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="netprobe-fuzz-"))
@@ -176,6 +213,23 @@ TARGETS = {
     "quotes": Target(quotes, (b"\0" + PACKET, b"\2" + PACKET[40:], b"\3" + PACKET[40:], b"\4" + PACKET[20:28])),
     "openings": Target(
         openings, (b"SSH-2.0-OpenSSH_9.2p1\r\n\0\0\1\4\5\x14", b"220 mx ESMTP\r\n", b"hello\r\nSSH-2.0-x\r\n")
+    ),
+    "sessions": Target(
+        sessions,
+        (
+            _session(
+                (1, b"SSH-2.0-c\r\n"),
+                (0, b"SSH-2.0-s\r\n"),
+                (1, kexinit()),
+                (0, kexinit()),
+                (1, init()),
+                (0, reply() + NEWKEYS + bytes(60)),
+                (1, NEWKEYS + bytes(44)),
+                (0, bytes(44)),
+                (1, bytes(60)),
+            ),
+            _session((0, b"hello\r\nSSH-1.99-s\r\n" + kexinit() + disconnect(3, b"no")), (1, b"SSH-2.0-c\r\n")),
+        ),
     ),
     "cases": Target(cases, (_CASE, b"expect = []", b'vantage = "server"\n' + _CASE, b"x = " + b"[" * 3000)),
 }
