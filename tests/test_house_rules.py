@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # The layers, from the ground up: a file imports from its own layer and from those named for it, nothing else.
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # layer: (the modules in it, the layers it may import from)
-    "nouns": ({"model", "icmp", "ladder", "rhythm", "errors", "__init__"}, set()),
+    "nouns": ({"model", "icmp", "ladder", "rhythm", "errors", "suggest", "__init__"}, set()),
     "request": ({"addresses", "ports", "targets", "selection", "options"}, {"nouns"}),
     "core": (
         {
@@ -47,10 +47,11 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "doctor": ({"doctor"}, {"nouns"}),
     "report": ({"report"}, {"nouns", "doctor"}),
     "drivers": (
-        {"interrupts", "logins", "scan", "marked", "analyze", "analyze_pair", "crosscheck", "settling", "replay", "rereading", "explain", "examples"},
+        {"interrupts", "logins", "scan", "marked", "analyze", "analyze_pair", "annotate", "crosscheck", "settling", "replay", "rereading", "explain", "examples"},
         {"nouns", "request", "core", "wire", "report"},
     ),
     "cli": ({"cli", "__main__", "pytest_plugin"}, {"nouns", "request", "core", "wire", "doctor", "report", "drivers"}),
+    "surface": ({"surface"}, {"nouns", "request", "core", "doctor", "cli"}),
 }
 LAYER_OF = {module: layer for layer, (modules, _) in LAYERS.items() for module in modules}
 

@@ -85,6 +85,13 @@ def analyze(
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One CSV line per verdict as it settles.")] = False,
+    annotate: Annotated[
+        str | None,
+        typer.Option(
+            "--annotate", metavar="OUT.pcapng", show_default=False,
+            help="Also write a copy of the capture with comments on the decisive packets, for Wireshark.",
+        ),
+    ] = None,
     xml: Xml = None,
     zeek: Annotated[
         str | None,
@@ -110,6 +117,7 @@ def analyze(
       netprobe analyze --cause dropped,reset-on-path --all capture.pcap
       netprobe analyze --filter 'tcp.analysis.retransmission' capture.pcap
       netprobe analyze --csv capture.pcap > attempts.csv
+      netprobe analyze --annotate commented.pcapng capture.pcap
       netprobe analyze --zeek conn.log capture.pcap
       netprobe analyze --together ring_*.pcapng
       sudo tcpdump -i any -w - 'tcp or icmp or icmp6' | netprobe analyze --jsonl -
@@ -132,11 +140,12 @@ def analyze(
         together=together, pair=pair, tunnels=tunnels, vantage=captures.vantage(vantage),
         display_filter=captures.display_filter(display_filter), cross_check=cross_check, compiled=compiled,
     )  # fmt: skip
-    exports = Exports(xml=xml, zeek=zeek, inputs=(*options.files, *(pair or ())))
+    exports = Exports(xml=xml, zeek=zeek, annotate=annotate, inputs=(*options.files, *(pair or ())))
     shown = Presentation(
         as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, quiet=quiet, verbose=verbose, color=color, many=True,
         everything=everything, instead=exports.instead,
     )  # fmt: skip
+    exports.notice = shown.notice
     with exports, shown.reading() as progress:
         outlets = driver.Outlets(
             lines=shown.on_lines, outline=shown.on_outline, also=exports.also, read=progress.read

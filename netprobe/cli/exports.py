@@ -1,4 +1,4 @@
-"""Files that a run writes beside what it shows: nmap's XML, Zeek's conn.log.
+"""Files that a run writes beside what it shows: nmap's XML, Zeek's conn.log, a commented copy of the capture.
 
 House rules of this file:
 1. A file is opened before anything is measured, as the user who called, and is valid at any moment: of a run that
@@ -15,7 +15,7 @@ import shlex
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,7 @@ class Export(Protocol):
     """One file in the making."""
 
     def take(self, verdict: str, tally: Tally | None, /) -> None: ...
-    def finish(self, report: Report, /) -> None: ...
+    def finish(self, report: Report, stop: Callable[[], bool], /) -> None: ...
     def abandon(self) -> None: ...
 
 
@@ -45,14 +45,26 @@ class Exports:
     `inputs`: files that must not be overwritten.
     """
 
-    def __init__(self, *, xml: str | None = None, zeek: str | None = None, inputs: Iterable[Path] = ()) -> None:
-        given = {option: name for option, name in (("-oX", xml), ("--zeek", zeek)) if name is not None}
+    def __init__(
+        self,
+        *,
+        xml: str | None = None,
+        zeek: str | None = None,
+        annotate: str | None = None,
+        inputs: Sequence[Path] = (),
+    ) -> None:
+        wanted = {"-oX": xml, "--zeek": zeek, "--annotate": annotate}
+        given = {option: name for option, name in wanted.items() if name is not None}
         outputs = [option for option, name in given.items() if name == "-"]
         if len(outputs) > 1:
             raise UsageError(f"{outputs[0]} - and {outputs[1]} - would mix on standard output", "name a file for one")
         self.instead = f"{outputs[0]} -" if outputs else None
         for option, name in given.items():
             _check(option, name, inputs)
+        if annotate is not None:
+            _check_annotation(annotate, inputs)
+        self._inputs = inputs
+        self.notice: Callable[[str], None] = lambda _: None  # whoever enters sets it before
         self._given = given
         self._files: list[Output] = []
         self._exports: list[Export] = []
@@ -64,7 +76,10 @@ class Exports:
             output = Output(name)
             self._files.append(output)
             try:
-                self._exports.append(_Xml(output) if option == "-oX" else _Zeek(output))
+                if option == "--annotate":
+                    self._exports.append(_Annotation(output, self._inputs[0], self.notice))
+                else:
+                    self._exports.append(_Xml(output) if option == "-oX" else _Zeek(output))
             except OSError as error:
                 raise CannotMeasure(f"{name} can't be written: {error.strerror}", "name another file") from error
         return self
@@ -91,7 +106,7 @@ class Exports:
                 for verdict in report.verdicts if self._given else ():
                     self._take(report_json.line(verdict), None)
             for export in self._exports:
-                self._careful(lambda: export.finish(report))  # noqa: B023 - called at once
+                self._careful(lambda: export.finish(report, lambda: interrupts.asked))  # noqa: B023 - called at once
         failure = report.failure if report.failure is not None else self._failure
         return replace(report, failure=failure, interrupted=report.interrupted or interrupts.asked)
 
@@ -115,6 +130,7 @@ class Output:
     def __init__(self, name: str) -> None:
         self._file: IO[bytes] | None = None
         self.regular = False
+        self.name = name
         if name != "-":
             from netprobe.wire import privilege
 
@@ -128,6 +144,12 @@ class Output:
             show(text)
         else:
             self._file.write(text.encode("utf-8", "backslashreplace"))
+
+    @property
+    def descriptor(self) -> int:
+        """The file itself, for those who write octets."""
+        assert self._file is not None
+        return self._file.fileno()
 
     def flush(self) -> None:
         """Put on disk what was written."""
@@ -167,7 +189,7 @@ class _Xml:
     def abandon(self) -> None:
         pass
 
-    def finish(self, report: Report) -> None:
+    def finish(self, report: Report, _: Callable[[], bool]) -> None:
         if self._output.regular:
             self._output.restart()
         for piece in self._hosts.document(report, self._command_line):
@@ -193,7 +215,7 @@ class _Zeek:
             self._output.flush()
             self._flushed = time.monotonic()
 
-    def finish(self, _: Report) -> None:
+    def finish(self, _report: Report, _stop: Callable[[], bool], /) -> None:
         self.abandon()
 
     def abandon(self) -> None:
@@ -201,12 +223,55 @@ class _Zeek:
         self._output.flush()
 
 
+class _Annotation:
+    """A copy of the capture with comments, written when all are known; until then the file says that it isn't."""
+
+    def __init__(self, output: Output, source: Path, notice: Callable[[str], None]) -> None:
+        from netprobe import annotate
+
+        self._output = output
+        self._source = source
+        self._notice = notice
+        self._annotation = annotate.Annotation()
+        if output.regular:
+            annotate.not_yet(output.descriptor)
+
+    def take(self, verdict: str, _: Tally | None) -> None:
+        self._annotation.add(verdict)
+
+    def finish(self, report: Report, stop: Callable[[], bool]) -> None:
+        if report.interrupted:
+            self._notice(f"{self._output.name} was not written: interrupted before all verdicts were known")
+            return
+        if self._output.regular:
+            self._output.restart()
+        done = self._annotation.write(self._source, self._output.descriptor, report, stop)
+        without = f"; {done.without} more have no room for a comment" if done.without else ""
+        cut = ", interrupted before its end" if done.stopped else ""
+        packets = f"{done.packets} packet{'s' if done.packets != 1 else ''}"
+        self._notice(f"{self._output.name}: a copy with comments on {packets}{without}{cut}")
+
+    def abandon(self) -> None:
+        self._annotation.close()
+
+
+def _check_annotation(name: str, inputs: Sequence[Path]) -> None:
+    if name == "-":
+        raise UsageError("--annotate -: a copy needs a file of its own", "write --annotate OUT.pcapng")
+    if len(inputs) != 1:
+        raise UsageError(f"--annotate copies one capture, and {len(inputs)} are given", "annotate each for itself")
+    if str(inputs[0]) == "-":
+        raise UsageError("--annotate reads the capture twice, which standard input can't be", "save it to a file first")
+    if inputs[0].exists() and not inputs[0].is_file():
+        raise UsageError(f"--annotate reads the capture twice, and {inputs[0]} is no file", "save it to a file first")
+
+
 def _now() -> str:
     """Local time as Zeek writes it into a header."""
     return time.strftime("%Y-%m-%d-%H-%M-%S")
 
 
-def _check(option: str, name: str, inputs: Iterable[Path]) -> None:
+def _check(option: str, name: str, inputs: Sequence[Path]) -> None:
     if not name:
         raise UsageError(f"{option}: no file named", f"write {option} FILE, or {option} - for standard output")
     path = Path(name)

@@ -134,6 +134,11 @@ class CaptureReader:
         """Comments on frames, by frame number."""
         return {number: tuple(texts) for number, texts in self._notes.comments.items()}
 
+    @property
+    def stream(self) -> ByteStream:
+        """The octets of the file, unpacked, for whoever copies it instead of reading its records."""
+        return self._bytes
+
     def close(self) -> None:
         """Close the file before its end."""
         self._bytes.close()

@@ -175,7 +175,7 @@ class CaptureWriter:
             at = offset - start + length
             body = plain[offset - start + 8 : at - 4]
             kept = body[:-4]  # without the end-of-options that _enhanced_packet writes
-            texts = [(COMMENT, _comment_text(text)) for text in wanted[number]]
+            texts = [(COMMENT, comment_text(text)) for text in wanted[number]]
             parts.append(_block(ENHANCED_PACKET, kept + _options(texts)))
         return b"".join([*parts, plain[at:]])
 
@@ -199,7 +199,7 @@ def _section_header(about: str) -> bytes:
         (4, f"netprobe {__version__}".encode()),
     ]
     if about:
-        options.insert(0, (COMMENT, _comment_text(about)))
+        options.insert(0, (COMMENT, comment_text(about)))
     return _block(SECTION_HEADER, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + _options(options))
 
 
@@ -245,7 +245,7 @@ def _names(fact: ResolvedFact) -> bytes:
     return _block(NAME_RESOLUTION, b"".join(records) + struct.pack("<HH", 0, 0)) if records else b""
 
 
-def _comment_text(text: str) -> bytes:
+def comment_text(text: str) -> bytes:
     """A comment may quote a stranger's banner: control characters are spelt out."""
     safe = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
     return safe.encode("utf-8", "replace")[:_LARGEST_COMMENT].decode("utf-8", "ignore").encode()
