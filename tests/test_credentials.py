@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +113,11 @@ def test_every_row_has_its_case() -> None:
     reached = {one for _, _, rows in CASES.values() for one in rows}
     assert reached == {row.id for row in ROWS}
     assert len({row.id for row in ROWS}) == len(ROWS)
+
+
+def test_the_page_names_every_row() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "ssh-credentials.md").read_text("utf-8")
+    assert [row.id for row in ROWS if f"`{row.id}`" not in page] == []
 
 
 def test_rows_are_written_in_the_vocabulary() -> None:
