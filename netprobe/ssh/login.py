@@ -1,28 +1,159 @@
-"""What became of a login, from the sizes of encrypted packets."""
+"""The encrypted part of one session: bytes of both sides become turns of packets, which login_reading reads.
+
+House rules of this file:
+1. Nothing is decrypted or guessed: sizes, order and times only.
+2. Once it is certain that the login succeeded, nothing more is looked at: what follows may be terabytes.
+3. At most TURNS_LIMIT turns are kept, whatever comes.
+"""
 
 from __future__ import annotations
 
-from netprobe.model import Auth, Kex, Outcome
+from netprobe.model import Auth, Certainty, Kex, Outcome
+from netprobe.ssh import login_reading as reading
+from netprobe.ssh.login_framing import Framing, framing
+
+TURNS_LIMIT = 160  # OpenSSH takes 6 tries unless told otherwise, clients have some ten keys
+WAITED_NS = 1_000_000_000  # a person hesitates, a program doesn't
 
 
 class Login:
     """The encrypted part of one session. `kex` is what the clear part agreed on."""
 
-    def __init__(self, kex: Kex) -> None:
-        self._kex = kex
+    __slots__ = ("_closed", "_end_ns", "_kex", "_last_ns", "_read", "_reason", "_streams", "_turns", "done")
 
-    @property
-    def done(self) -> bool:
-        """Nothing more can be learnt."""
-        return True
+    def __init__(self, kex: Kex) -> None:
+        self.done = False  # nothing more can be learnt
+        self._kex = kex
+        self._turns: list[tuple[bool, list[int]]] = []
+        self._closed: str | None = None
+        self._last_ns = self._end_ns = 0
+        self._read = 0  # turns that were read before
+        server, client, self._reason = _framings(kex)
+        self._streams = (_Stream(server), _Stream(client)) if server and client else None
+        self.done = self._streams is None
 
     def delivery(self, by_client: bool, data: bytes, length: int, time_ns: int, gap: bool) -> None:
         """Encrypted bytes in stream order, as one segment brought them: `length` on the wire, `data` as captured;
         `gap`: bytes before them are missing."""
+        if self.done or self._streams is None:
+            return
+        if gap:
+            self._give_up("bytes are missing in the capture")
+            return
+        if self._closed is None:
+            self._last_ns = time_ns
+        chunks = self._streams[by_client].take(data, length)
+        if chunks is None:
+            self._give_up(f"what the {reading.SIDES[by_client]} sent doesn't fit the cipher agreed on")
+            return
+        if not chunks:
+            return
+        if self._turns and self._turns[-1][0] == by_client:
+            self._turns[-1][1].extend(chunks)
+        elif len(self._turns) < TURNS_LIMIT:
+            self._turns.append((by_client, chunks))
+            if by_client:
+                self._look()
+        else:
+            self.done = True
 
-    def closed(self, by_client: bool, reset: bool, time_ns: int) -> None:
+    def closed(self, by_client: bool, reset: bool, time_ns: int) -> None:  # noqa: ARG002 (who closed is what counts)
         """One side closed, after everything that was delivered before."""
+        if self._closed is None:
+            self._closed = reading.SIDES[by_client]
+            self._end_ns = time_ns
 
     def outcome(self) -> Auth:
         """What is known so far."""
-        return Auth(Outcome.UNKNOWN, reason="not read yet")
+        if self._streams is None or self._reason:
+            return Auth(Outcome.UNKNOWN, reason=self._reason, closed_by=self._closed)
+        return self._reading(self._closed)
+
+    def _reading(self, closed_by: str | None) -> Auth:
+        assert self._streams is not None
+        server, client = (one.framing for one in self._streams)
+        waited = closed_by is not None and self._end_ns - self._last_ns >= WAITED_NS
+        return reading.read(
+            reading.Profile(server, client, reading.habits(self._kex.server), reading.habits(self._kex.client)),
+            tuple((by_client, tuple(sizes[:32])) for by_client, sizes in self._turns),
+            reading.End(closed_by, waited, len(self._turns) >= TURNS_LIMIT),
+        )
+
+    def _look(self) -> None:
+        """After each turn of the server's: has the login succeeded, beyond doubt?"""
+        if len(self._turns) < 5 or len(self._turns) < self._read + 2:
+            return
+        assert self._streams is not None
+        smallest = self._streams[False].framing.size(reading.SMALL)
+        if any(size <= smallest for by_client, sizes in self._turns[-6:] if not by_client for size in sizes):
+            self._read = len(self._turns)
+            found = self._reading(None)
+            self.done = found.outcome is Outcome.SUCCEEDED and found.certainty is Certainty.CERTAIN
+
+    def _give_up(self, reason: str) -> None:
+        """From here on nothing is known. What was certain stays."""
+        found = self._reading(None)
+        if found.outcome is not Outcome.SUCCEEDED:
+            self._reason = reason
+        self.done = True
+
+
+class _Stream:
+    """One direction: bytes in, sizes out. Where lengths are in clear a size is a packet's, else a delivery's."""
+
+    __slots__ = ("_begun", "_head", "_left", "framing")
+
+    def __init__(self, framing: Framing) -> None:
+        self.framing = framing
+        self._head = b""  # of a length that came in pieces
+        self._left = 0  # bytes of the packet that are still to come
+        self._begun = 0  # bytes of that packet in all
+
+    def take(self, data: bytes, length: int) -> list[int] | None:
+        """The sizes that are complete now; None where the bytes are no packets."""
+        if not self.framing.clear:
+            return [length]
+        found: list[int] = []
+        at = 0
+        while at < length:
+            if self._left:
+                step = min(self._left, length - at)
+                self._left -= step
+                at += step
+            else:
+                step = min(4 - len(self._head), length - at)
+                self._head += data[at : at + step]
+                at += step
+                if at > len(data):
+                    return None  # the capture cut it
+                if len(self._head) < 4:
+                    continue
+                self._begun = self.framing.whole(int.from_bytes(self._head, "big"))
+                self._head = b""
+                if not self._begun:
+                    return None
+                self._left = self._begun - 4
+            if not self._left and self._begun:
+                found.append(self._begun)
+                self._begun = 0
+        return found
+
+
+def _framings(kex: Kex) -> tuple[Framing | None, Framing | None, str]:
+    """The server's, the client's; or why sizes tell nothing."""
+    agreed = kex.agreed
+    if agreed is None:
+        return None, None, "the ciphers agreed on are not known"
+    for used in (agreed.compression_to_client, agreed.compression_to_server):
+        if used not in {"none", "zlib@openssh.com"}:  # the latter begins after the login
+            return None, None, f"compression ({used}) hides the sizes"
+    found: list[Framing] = []
+    for cipher, mac in (
+        (agreed.cipher_to_client, agreed.mac_to_client),
+        (agreed.cipher_to_server, agreed.mac_to_server),
+    ):
+        one = framing(cipher or "", mac)
+        if one is None:
+            return None, None, f"the sizes of {cipher} with {mac} are not known"
+        found.append(one)
+    return found[0], found[1], ""
