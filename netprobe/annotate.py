@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from netprobe.report import Report, comments
+from netprobe.report import Report, by_cause, comments
 from netprobe.wire import annotate as wire
 from netprobe.wire.annotate import Annotated
 from netprobe.wire.capture import CaptureReader
@@ -37,8 +37,8 @@ class Annotation:
 
     def add(self, verdict: str) -> None:
         """Note what there is to say on the packets of this verdict."""
-        found: dict[str, Any] = json.loads(verdict, parse_float=str)
-        if len(self._first) <= comments.FEW:
+        found = comments.read(verdict)
+        if len(self._first) < comments.FEW:
             self._first.append(found)
         for frame, text in comments.on_packets(found):
             self._waiting.append((frame, self._count, text))
@@ -57,7 +57,8 @@ class Annotation:
         UnreadableCapture, and OSError where the copy can't be written."""
         merged = heapq.merge(*map(_read, self._pieces), iter(sorted(self._waiting)))
         texts = ((frame, text) for frame, _, text in merged)
-        return wire.annotate(CaptureReader(source), target, texts, comments.on_file(report, self._first), stop)
+        about = comments.on_file(report.command, by_cause(report), self._first)
+        return wire.annotate(CaptureReader(source), target, texts, about, stop)
 
     def close(self) -> None:
         """Forget what was put aside."""

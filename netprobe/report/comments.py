@@ -3,13 +3,26 @@ Wireshark shows."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netprobe.report import Report, by_cause
+from netprobe.model import Verdict
+from netprobe.report.json import line
 
 # A file's own comment tells so many verdicts in full; of more only what they come to.
 FEW = 20
+
+
+def read(verdict: str) -> dict[str, Any]:
+    """A verdict's JSON line as the object that the functions here take."""
+    found: dict[str, Any] = json.loads(verdict, parse_float=str)
+    return found
+
+
+def of(verdict: Verdict) -> dict[str, Any]:
+    """The same of a verdict itself."""
+    return read(line(verdict))
 
 
 def on_packets(verdict: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
@@ -22,12 +35,11 @@ def on_packets(verdict: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
         yield evidence[-1]["frame"], f"because: {'; '.join(verdict['because'])}"
 
 
-def on_file(report: Report, verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The comments on the file. `verdicts`: the first ones, FEW and one more are enough."""
-    counts = by_cause(report)
+def on_file(command: str, counts: Mapping[str, int], verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The comments on the file. `counts`: of verdicts by cause; `verdicts`: the first ones, FEW are enough."""
     told = ", ".join(f"{cause} {count}" for cause, count in counts.items()) or "none"
     total = sum(counts.values())
-    comments = [f"netprobe {report.command}: {total} verdict{'s' if total != 1 else ''}: {told}"]
+    comments = [f"netprobe {command}: {total} verdict{'s' if total != 1 else ''}: {told}"]
     if total <= FEW:
         comments += [_verdict(verdict) for verdict in verdicts]
     return comments

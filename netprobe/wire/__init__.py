@@ -57,7 +57,7 @@ class Wire(Protocol):
         """Record a fact that the driver learnt; returns it with its number, and with the time if it had none."""
 
     def comment(self, number: int, text: str) -> None:
-        """Say something about a frame in the saved file; written by `close`."""
+        """Say something about a frame in the saved file, or, with number 0, about the file; written by `close`."""
 
     def perform(self, command: Command) -> None:
         """Carry out a command. Never raises for what the network does: that comes as a record."""

@@ -250,7 +250,7 @@ def _end_of_options(body: bytes, at: int, order: str) -> tuple[int, bool, set[by
 
 def _comment_options(texts: Sequence[str], order: str) -> bytes:
     parts = []
-    for text in texts:
+    for text in dict.fromkeys(texts):
         value = comment_text(text)
         parts.append(struct.pack(f"{order}HH", COMMENT, len(value)) + value + bytes(-len(value) % 4))
     return b"".join(parts)

@@ -37,6 +37,7 @@ END_OF_OPTIONS = 0
 COMMENT = 1
 _DIRECTION = {None: 0, False: 1, True: 2}
 _LARGEST_COMMENT = 4096
+SECTION = 0  # in the place of a frame's number: the file as a whole
 _LARGEST_TAIL = 1 << 29  # bytes; a larger file keeps its frames and goes without comments
 
 
@@ -58,7 +59,8 @@ class CaptureWriter:
         self._places: dict[int, tuple[int, int]] = {}  # frame number -> offset and length of its block
         self._received = 0
         self._dropped = 0
-        self._append(_section_header(about))
+        header = _section_header(about)
+        self._places[SECTION] = (self._append(header), len(header))
 
     def write(self, record: Record) -> None:
         """Append one record. It is on disk after the next `flush`."""
@@ -75,7 +77,8 @@ class CaptureWriter:
         self._put(pending)
 
     def close(self, comments: Mapping[int, Sequence[str]] | None = None) -> None:
-        """Write statistics and comments (text by frame number) and close the file, whatever happens."""
+        """Write statistics and comments (text by frame number; SECTION's are on the file as a whole) and close the
+        file, whatever happens."""
         try:
             self._append(self._statistics()) if self._interfaces else None
             self.flush()
@@ -142,6 +145,8 @@ class CaptureWriter:
         """Put comments into blocks already written, moving everything behind them. The plain file stays where that
         can't be."""
         wanted = {n: c for n, c in comments.items() if c and n in self._places}
+        if self._good > _LARGEST_TAIL:
+            wanted.pop(SECTION, None)
         if not wanted:
             return
         start = min(self._places[n][0] for n in wanted)
@@ -174,9 +179,10 @@ class CaptureWriter:
             parts.append(plain[at : offset - start])
             at = offset - start + length
             body = plain[offset - start + 8 : at - 4]
-            kept = body[:-4]  # without the end-of-options that _enhanced_packet writes
-            texts = [(COMMENT, comment_text(text)) for text in wanted[number]]
-            parts.append(_block(ENHANCED_PACKET, kept + _options(texts)))
+            kept = body[:-4]  # without the end-of-options that stands there
+            texts = [(COMMENT, comment_text(text)) for text in dict.fromkeys(wanted[number])]
+            kind = SECTION_HEADER if number == SECTION else ENHANCED_PACKET
+            parts.append(_block(kind, kept + _options(texts)))
         return b"".join([*parts, plain[at:]])
 
 
