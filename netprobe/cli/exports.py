@@ -157,8 +157,8 @@ class Output:
             self._file.flush()
 
     def restart(self) -> None:
-        """Forget what stands in the file, which is a regular one."""
-        if self._file is not None:
+        """Forget what stands in the file, where that can be."""
+        if self._file is not None and self.regular:
             self._file.flush()
             self._file.seek(0)
             self._file.truncate()
@@ -190,8 +190,7 @@ class _Xml:
         pass
 
     def finish(self, report: Report, _: Callable[[], bool]) -> None:
-        if self._output.regular:
-            self._output.restart()
+        self._output.restart()
         for piece in self._hosts.document(report, self._command_line):
             self._output.write(piece)
         self._output.flush()
@@ -243,8 +242,7 @@ class _Annotation:
         if report.interrupted:
             self._notice(f"{self._output.name} was not written: interrupted before all verdicts were known")
             return
-        if self._output.regular:
-            self._output.restart()
+        self._output.restart()
         done = self._annotation.write(self._source, self._output.descriptor, report, stop)
         without = f"; {done.without} more have no room for a comment" if done.without else ""
         cut = ", interrupted before its end" if done.stopped else ""

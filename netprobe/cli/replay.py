@@ -31,6 +31,11 @@ def replay(
     ] = False,
     as_json: Json = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON line per case, then a summary line.")] = False,
+    junit: Annotated[
+        str | None,
+        typer.Option("--junit", metavar="FILE", help="Also write JUnit XML, for continuous integration.",
+                     show_default=False),
+    ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="One line for each failing case, no packets.")] = False,
     verbose: Annotated[
         int,
@@ -58,11 +63,13 @@ def replay(
       netprobe replay --accept new.pcapng       make a case of what is found now
       netprobe replay --accept captures/        take over what has changed
       netprobe replay --live scan.pcapng        the prober itself, against recorded answers
+      netprobe replay --junit results.xml captures/
       pytest captures/                          the same cases as tests
 
     Exit codes: 0 every case passed, 1 at least one failed, 2 usage or a bad case, 3 unreadable capture, 4 damaged
     capture, 130 interrupted.
     """
+    from netprobe.cli.junit import junits
     from netprobe.errors import UsageError
     from netprobe.replay import run as driver
 
@@ -73,9 +80,13 @@ def replay(
     if found.without and not quiet:
         shown.without(found.without)
     shown.alone = len(found.cases) == 1
-    with shown.progress(len(found.cases)):
-        run = driver.replay(found.cases, shown.on_result, live=live, accepting=accept)
+    with junits(junit) as file:
+        with shown.progress(len(found.cases)):
+            run = driver.replay(found.cases, file.heard(shown.on_result), live=live, accepting=accept)
+        failure = file.finish(run)
     shown.finish(run)
+    if failure is not None:
+        raise failure
     raise typer.Exit(run.exit_code)
 
 
