@@ -2,11 +2,11 @@
 
 PY := .venv/bin/python
 LAB_NEEDS := ip:iproute2 nft:nftables iptables:iptables sshd:openssh-server ssh:openssh-client tcpdump:tcpdump \
-	tshark:tshark ping:iputils-ping modprobe:kmod sysctl:procps setpriv:util-linux
+	tshark:tshark ping:iputils-ping modprobe:kmod sysctl:procps setpriv:util-linux zsh:zsh fish:fish mandoc:mandoc
 FUZZ_SECONDS := 30
 BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
 
-.PHONY: help setup packages check fix test lab demo bench captures docs coverage fuzz clean
+.PHONY: help setup packages check fix test lab demo bench captures docs pages dist coverage fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,7 +18,9 @@ help:
 	@echo "make bench     times against nmap (root)"
 	@echo "make captures  record captures/ anew from the lab (root)"
 	@echo "make fuzz      each parser 30 s under a fuzzer, where atheris has a wheel (FUZZ_SECONDS=600: longer)"
-	@echo "make docs      generate docs/causes.md from the rules"
+	@echo "make docs      generate docs/causes.md from the rules, and what make pages does"
+	@echo "make pages     generate help pages, man page and completions from the commands"
+	@echo "make dist      wheel and source distribution in dist/"
 	@echo "make coverage  the tests without the lab, with branch coverage"
 	@echo "make clean     remove .venv and all caches"
 
@@ -57,9 +59,15 @@ fuzz: setup
 	@.ci/setup optional atheris
 	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
-docs: setup
+docs: setup pages
 	$(PY) -m netprobe.explain > docs/causes.md.new
 	mv docs/causes.md.new docs/causes.md
+
+pages: setup
+	$(PY) -m netprobe.surface
+
+dist: setup pages
+	$(PY) -m build --outdir dist .
 
 coverage: setup
 	$(PY) -m coverage erase

@@ -194,7 +194,7 @@ def test_start_up_loads_nothing_heavy(arguments: list[str]) -> None:
         "from netprobe.__main__ import main\n"
         "main()\n"
         "heavy = {'scapy', 'pyshark', 'numpy', 'numba', 'tabulate', 'dns', 'asyncio', 'rich', 'asyncssh'}\n"
-        "heavy |= {'typer'} if '--version' in sys.argv else set()\n"
+        "heavy |= {'jinja2'} | ({'typer'} if {'--version', '--help', '-h'} & set(sys.argv) else set())\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run(

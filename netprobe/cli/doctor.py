@@ -57,6 +57,7 @@ def doctor(
       sudo netprobe doctor --user alice --source 198.51.100.7
       sudo netprobe doctor --port 2222 --facts facts.json
       netprobe doctor --from facts.json -v
+      sudo netprobe doctor --json > doctor.json
     """
     import os
     import sys

@@ -23,6 +23,7 @@ def explain(
       netprobe explain no-listener
       netprobe explain ND301
       netprobe explain "Connection refused"
+      netprobe explain "kex_exchange_identification: read: Connection reset by peer"
     """
     from netprobe import clients
     from netprobe import explain as pages

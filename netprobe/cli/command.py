@@ -1,0 +1,66 @@
+"""A command as typer makes it, with ready-made help, a negative for each switch, and defaults from outside.
+
+House rules of this file:
+1. Words of the command line win over defaults from outside, also where they only exclude one another: `--json` beside
+   a file that says `jsonl = true` is no contradiction.
+2. What a switch is set to outside can be taken back: `--no-json`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer.core
+
+from netprobe.cli import pages
+
+# Of each group one may be given; one that is given on the command line takes the others' defaults away.
+RIVALS = (
+    frozenset({"as_json", "as_jsonl", "as_csv"}),
+    frozenset({"quiet", "verbose"}),
+)
+
+
+class Command(typer.core.TyperCommand):
+    """One command of netprobe."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        taken = {word for param in self.params for word in getattr(param, "opts", ())}
+        for param in self.params:
+            if getattr(param, "is_flag", False) and not param.secondary_opts and not getattr(param, "count", False):
+                opposites = [opposite(word) for word in param.opts if word.startswith("--")]
+                param.secondary_opts = [word for word in opposites if word not in taken]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words; defaults that they exclude are dropped before."""
+        if ctx.default_map and not ctx.resilient_parsing:
+            given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+            for group in RIVALS:
+                if group & given.keys():
+                    for name in group - given.keys():
+                        ctx.default_map.pop(name, None)
+        return list(super().parse_args(ctx, args))
+
+    def get_help(self, ctx: Any) -> str:
+        """The ready-made page; typer's own where there is none."""
+        return _page(self.name or "") or str(super().get_help(ctx))
+
+
+class Group(typer.core.TyperGroup):
+    """netprobe itself."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The ready-made page; typer's own where there is none."""
+        return _page("") or str(super().get_help(ctx))
+
+
+def opposite(word: str) -> str:
+    """--no-json for --json, --elsewhere for --no-elsewhere."""
+    return f"--{word[5:]}" if word.startswith("--no-") else f"--no-{word[2:]}"
+
+
+def _page(command: str) -> str | None:
+    found = pages.page(command, whole="--help" in sys.argv)
+    return found.rstrip("\n") if found else None

@@ -1,0 +1,37 @@
+"""What somebody may have meant who wrote a word that nothing here knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_LIKE = 0.6  # as difflib has it
+_NEARLY = 0.05  # what comes this close to the best is told, too
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """"did you mean 'scan'? ", or the two or three that come close; empty where nothing does."""
+    from difflib import SequenceMatcher
+
+    words = list(dict.fromkeys(known))
+    matcher = SequenceMatcher(b=word.lower())
+    rated = []
+    for one in words:
+        matcher.set_seq1(one.lower())
+        rated.append((matcher.ratio(), one))
+    best = max((ratio for ratio, _ in rated), default=0.0)
+    close = [one for ratio, one in rated if ratio >= max(_LIKE, best - _NEARLY)][:3]
+    if not close:
+        close = [one for one in words if len(word) > 2 and one.lower().startswith(word.lower())][:3]
+    if not close:
+        return ""
+    *first, last = (repr(one) for one in close)
+    return f"did you mean {', '.join(first) + ' or ' if first else ''}{last}?"
+
+
+def unknown(word: str, known: Iterable[str], *, most: int = 12) -> str:
+    """The second sentence of an error about a value: what may have been meant, else what there is to choose from."""
+    words = list(dict.fromkeys(known))
+    guess = meant(word, words)
+    if guess:
+        return guess
+    return f"one of {', '.join(words[:most])}{' ...' if len(words) > most else ''}"
