@@ -7,12 +7,13 @@ House rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import itertools
 import queue
 import secrets
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from typing import TypeVar
 
 from netprobe.errors import CaptureWriteError
 from netprobe.interrupts import Interrupts
-from netprobe.logins import MOST_LOGINS, Logins, prepare, warning
+from netprobe.logins import Logins, prepare, warning
 from netprobe.model import (
     ClientOfferFact,
     Fact,
@@ -31,20 +32,20 @@ from netprobe.model import (
     TargetFact,
     Verdict,
 )
+from netprobe.offering import Offering
 from netprobe.options import ScanOptions
 from netprobe.prober import Plan, Prober
-from netprobe.report import CaptureStatus, Report, comments
-from netprobe.ssh import defaults
-from netprobe.ssh.negotiation import agree
+from netprobe.report import CaptureStatus, Report
 from netprobe.steps import ladder
 from netprobe.targets import Target, expectation, ports_of
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
-from netprobe.wire import Wire, offers, privilege
+from netprobe.wire import Wire, privilege
 from netprobe.wire.connect import ConnectWire, check_interface
-from netprobe.wire.writer import SECTION, CaptureWriter
+from netprobe.wire.writer import CaptureWriter
 
 SomeFact = TypeVar("SomeFact", bound=Fact)
+OfferFor = Callable[[str, Offer], ClientOfferFact]
 SECOND = 1_000_000_000
 # So many targets are probed at the same time; the others wait for one to settle.
 AT_ONCE = 64
@@ -59,32 +60,10 @@ def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Cal
     """Scan with the best wire that this user may open. Raises CannotMeasure when there is none."""
     with Interrupts() as interrupts:
         logins = prepare(options)
-        offer_for = local_offers(options)
-        wire = open_wire(options, notice)
-        interrupts.wake = wire.wake
-        return Scan(wire, options, on_verdict, notice, interrupts, logins, offer_for).run()
-
-
-OfferFor = Callable[[str, Offer], ClientOfferFact]
-
-
-def local_offers(options: ScanOptions) -> OfferFor | None:
-    """Says what a client of this machine would offer a target, given what its server offers: the ssh that is here, or
-    a default. None where no SSH is expected."""
-    if options.expect not in (None, "ssh"):
-        return None
-    few = len(options.targets) <= FEW_TARGETS
-    names = {t.text: t.alias or t.host for t in options.targets[:MOST_LOGINS] if few or t.alias}
-    local = offers.collect(dict.fromkeys(names.values()))
-
-    def offer_for(target: str, server: Offer) -> ClientOfferFact:
-        offer = local.get(names.get(target, ""), local.get(offers.ANY))
-        if offer is None:
-            return ClientOfferFact(target=target, whose=defaults.WHOSE, local=False, offer=defaults.OFFER)
-        knows = offers.known() if agree(offer, server)[1] else ()
-        return ClientOfferFact(target=target, whose="the ssh of this machine", local=True, offer=offer, knows=knows)
-
-    return offer_for
+        with contextlib.closing(Offering(options)) as offering:
+            wire = open_wire(options, notice)
+            interrupts.wake = wire.wake
+            return Scan(wire, options, on_verdict, notice, interrupts, logins, offering.told).run()
 
 
 def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
@@ -166,7 +145,6 @@ class Scan:
         try:
             self._observe()
             self._give_up()
-            self._sum_up()
         finally:
             self._close()
         return Report(
@@ -220,16 +198,6 @@ class Scan:
         if self._failure is None:
             self._failure = str(error)
             self._notice(str(error))
-
-    def _sum_up(self) -> None:
-        """What the saved file says of itself as a whole."""
-        if self._options.write is None:
-            return
-        verdicts = [verdict for _, verdict in sorted(self._verdicts, key=lambda pair: pair[0])]
-        counts = Counter(verdict.cause for verdict in verdicts)
-        first = [comments.of(verdict) for verdict in verdicts[: comments.FEW]]
-        for text in comments.on_file("scan", dict(counts.most_common()), first):
-            self._wire.comment(SECTION, text)
 
     def _close(self) -> None:
         try:
@@ -358,9 +326,8 @@ class Scan:
         e = self._watch.evidence(fact, settled.time_ns)
         verdict = diagnose(e)
         self._verdicts.append((fact.number, verdict))
-        if self._options.write is not None:
-            for frame, text in comments.on_packets(comments.of(verdict)):
-                self._wire.comment(frame, text)
+        for citation in verdict.evidence:
+            self._wire.comment(citation.frame, f"{verdict.rule} {verdict.cause} ({verdict.certainty}): {citation.what}")
         self._on_verdict(verdict)
 
     def _announce(self, fact: SomeFact) -> SomeFact:

@@ -26,21 +26,21 @@ LINE_KEPT = 1024
 CLEAR_PACKETS_LIMIT = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Line:
     """A line before the identification, without its end; cut after LINE_KEPT bytes."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Identification:
     """The identification string, without its end."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Kexinit:
     """The first KEXINIT. `offer` is None where it is not known whole; `trouble` says why, None for a gap."""
 
@@ -48,7 +48,7 @@ class Kexinit:
     trouble: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class HostKey:
     """A message of the server that carries its host key."""
 
@@ -56,12 +56,12 @@ class HostKey:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Newkeys:
     """What follows is encrypted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Disconnected:
     """SSH_MSG_DISCONNECT."""
 
@@ -69,33 +69,33 @@ class Disconnected:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Debug:
     """SSH_MSG_DEBUG."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class ExtInfo:
     """SSH_MSG_EXT_INFO (RFC 8308): names and values of extensions. In clear only by mistake."""
 
     extensions: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Message:
     """Any other message, by its number."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Gap:
     """Bytes are missing and nothing behind them can be told apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs at every start
 class Trouble:
     """The stream is no SSH from here on."""
 

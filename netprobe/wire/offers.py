@@ -19,11 +19,24 @@ _OFF = ("none", "zlib@openssh.com", "zlib")
 _ON = ("zlib@openssh.com", "zlib", "none")
 
 
-def collect(names: Iterable[str]) -> dict[str, Offer]:
-    """The offer for each of these names of ssh, and for any other under ANY. Empty where there is no ssh."""
-    texts = sshconfig.texts([(name, None) for name in (*names, ANY)])
-    offers = {name: read(text) for (name, _), text in texts.items()}
-    return {name: offer for name, offer in offers.items() if offer is not None}
+class Asked:
+    """ssh, asked about some names and about any other (ANY); it works while others do something else."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = list(dict.fromkeys((*names, ANY)))
+        self._running = sshconfig.start([["-G", "--", name] for name in self._names])
+        self._offers: dict[str, Offer] | None = None
+
+    def offers(self) -> dict[str, Offer]:
+        """The offer for each name. Waits for what is not there yet; empty where there is no ssh."""
+        if self._offers is None:
+            read_ones = {name: read(text) for name, text in zip(self._names, self._running.texts(), strict=False)}
+            self._offers = {name: offer for name, offer in read_ones.items() if offer is not None}
+        return self._offers
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self._running.close()
 
 
 def read(text: str) -> Offer | None:
@@ -44,5 +57,5 @@ def read(text: str) -> Offer | None:
 
 def known() -> tuple[str, ...]:
     """Every name of an algorithm that the ssh of this machine can be told to offer. Empty where there is none."""
-    answers = sshconfig.ask([["-Q", what] for what in _QUESTIONS])
-    return tuple(dict.fromkeys(name for text in answers for name in text.split()))
+    answers = sshconfig.start([["-Q", what] for what in _QUESTIONS])
+    return tuple(dict.fromkeys(name for text in answers.texts() for name in text.split()))

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 _TIME_LIMIT_S = 2.0
+_LEAST_S = 0.1
 _AT_ONCE = 8
 _SSH_PORT = 22
 
@@ -51,10 +52,10 @@ def texts(hosts: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None
     return found
 
 
-def ask(arguments: Iterable[list[str]]) -> list[str]:
-    """What ssh prints for each list of arguments; empty texts where it fails, nothing where there is no ssh."""
+def start(arguments: Iterable[list[str]]) -> Running:
+    """ssh with each list of arguments, side by side; nothing runs where there is no ssh."""
     ssh = shutil.which("ssh")
-    return _answers([[ssh, *one] for one in arguments]) if ssh else []
+    return Running([[ssh, *one] for one in arguments] if ssh else [])
 
 
 def _question(ssh: str, host: str, login: str | None) -> list[str]:
@@ -62,36 +63,54 @@ def _question(ssh: str, host: str, login: str | None) -> list[str]:
     return [ssh, "-G", *(["-l", login] if login else []), "--", host]
 
 
+class Running:
+    """Commands that run side by side. Their answers are waited for, or they are ended."""
+
+    def __init__(self, commands: list[list[str]]) -> None:
+        user, group, groups = _caller()
+        self._count = len(commands)
+        self._running: list[subprocess.Popen[bytes]] = []
+        try:
+            for command in commands:
+                self._running.append(  # one at a time: should one fail to start, the others must be ended
+                    subprocess.Popen(
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,
+                        start_new_session=True,  # what ssh starts (`Match exec`) must be stoppable, too
+                        user=user,
+                        group=group,
+                        extra_groups=groups,
+                    )
+                )
+        except (OSError, subprocess.SubprocessError):
+            self.close()
+        self._deadline = time.monotonic() + _TIME_LIMIT_S
+
+    def texts(self) -> list[str]:
+        """What they print; an empty text for each that fails or takes too long, for all where one did not start."""
+        try:
+            said = [_answer(process, self._deadline - time.monotonic()) for process in self._running]
+            return said or [""] * self._count
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._running:
+            _end(process)
+        self._running = []
+
+
 def _answers(commands: list[list[str]]) -> list[str]:
     """What these commands print, run side by side; an empty text for each that fails or takes too long."""
-    user, group, groups = _caller()
-    running: list[subprocess.Popen[bytes]] = []
-    try:
-        for command in commands:
-            running.append(  # noqa: PERF401 - one at a time: should one fail to start, the others must be ended
-                subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,  # what ssh starts (`Match exec`) must be stoppable, too
-                    user=user,
-                    group=group,
-                    extra_groups=groups,
-                )
-            )
-        deadline = time.monotonic() + _TIME_LIMIT_S
-        return [_answer(process, deadline - time.monotonic()) for process in running]
-    except (OSError, subprocess.SubprocessError):
-        return [""] * len(commands)
-    finally:
-        for process in running:
-            _end(process)
+    return Running(commands).texts()
 
 
 def _answer(process: subprocess.Popen[bytes], seconds: float) -> str:
     try:
-        said, _ = process.communicate(timeout=max(seconds, 0))
+        said, _ = process.communicate(timeout=max(seconds, _LEAST_S))  # 0 would not even read what is there
     except subprocess.TimeoutExpired:
         return ""
     return said.decode("utf-8", "replace") if process.returncode == 0 else ""
