@@ -52,20 +52,24 @@ class Session:
         """A FIN or reset of one side."""
         if self._closed is None:
             self._closed = (SIDES[by_client], "reset" if reset else "fin")
+        self._ended[by_client] = True
+        over = reset or all(self._ended)
+        if over and not self.done:
+            self._flush()
         if self._login is not None and not self._login.done:
             self._login.closed(by_client, reset, time_ns)
-        self._ended[by_client] = True
-        if reset or all(self._ended):
-            self.finish()
+        self.done = self.done or over
 
     def finish(self) -> None:
         """Nothing more comes: what waits behind a hole is read, the hole told as a gap."""
-        if self.done:
-            return
+        if not self.done:
+            self._flush()
+        self.done = True
+
+    def _flush(self) -> None:
         for by_client in (True, False):
             for missing, size, piece, when in self._directions[by_client].finish():
                 self._piece(by_client, missing, size, piece, when)
-        self.done = True
 
     # ------------------------------------------------------------------ what is known
 
