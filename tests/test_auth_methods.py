@@ -160,7 +160,7 @@ def says_nothing(connection: socket.socket) -> None:
 def talks_garbage(connection: socket.socket) -> None:
     connection.sendall(kexinit())
     connection.recv(4096)
-    connection.sendall(b"\xff\xff\xff\xff" * 64)
+    connection.sendall(b"\0\0\0\x0c\x06\x1f\xff\xff\xff\xff\0" + bytes(5))  # a reply of 4 GiB in 5 octets
     threading.Event().wait(30)
 
 

@@ -122,11 +122,10 @@ class Question:
 
     def answer(self, now_ns: int) -> Answer | None:
         """What came of it, once that is known; at the latest when the time is over."""
-        if self._answer is None and now_ns >= self.give_up_ns:
-            return Answer("time-out")
-        if self._answer is not None and self._overrun and self._answer.outcome == "closed":
-            return replace(self._answer, outcome="failed", detail="the server talks without end and does not answer")
-        return self._answer
+        found = Answer("time-out") if self._answer is None and now_ns >= self.give_up_ns else self._answer
+        if found is not None and self._overrun and found.outcome in ("closed", "time-out"):
+            return replace(found, outcome="failed", detail="the server talks without end and does not answer")
+        return found
 
     def close(self) -> None:
         """Forget the question; the thread ends by itself, since its end of the pair is closed."""

@@ -153,6 +153,8 @@ class Connector:
             return
         question = Question(self._poll, command.user, bytes(connection.heard), self._clock.now_ns())
         connection.question = question
+        if connection.taken >= MOST_DATA:
+            question.overrun()
         self._asking.update(dict.fromkeys(question.descriptors(), connection))
 
     def hang(self, identifier: int) -> None:
