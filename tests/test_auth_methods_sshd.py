@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -15,7 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from netprobe import scan
+from netprobe.analyze import run as analyze
+from netprobe.cli.request import find_targets
 from netprobe.model import Auth, Verdict
+from netprobe.options import AnalyzeOptions, ScanOptions
+from netprobe.report import json as report_json
+from netprobe.report import table
 from netprobe.scan import Scan
 from netprobe.wire.connect import ConnectWire
 from tests.lab.sshd import PRIVATE_RUN, SSHD
@@ -150,3 +157,54 @@ def _asked(server: Running) -> Auth:
     assert verdict.service is not None
     assert verdict.service.auth is not None
     return verdict.service.auth
+
+
+# --------------------------------------------------------------------------- both sides together
+
+
+def test_both_sides_and_the_saved_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alias, a key that others may read, a server that takes keys only: told, in the schema, and told again."""
+    from jsonschema import Draft202012Validator
+
+    ssh = shutil.which("ssh")
+    assert ssh
+    key = tmp_path / "mine"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    key.chmod(0o644)
+    (tmp_path / "bin").mkdir()
+    wrapper = tmp_path / "bin" / "ssh"
+    wrapper.write_text(f'#!/bin/sh\nexec {ssh} -F {tmp_path}/ssh_config "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    for name in ("SSH_AUTH_SOCK", "SUDO_UID", "SUDO_GID"):
+        monkeypatch.delenv(name, raising=False)
+    saved = tmp_path / "scan.pcapng"
+    with sshd(tmp_path, "PasswordAuthentication no", "KbdInteractiveAuthentication no") as server:
+        (tmp_path / "ssh_config").write_text(
+            f"Host web\n  HostName 127.0.0.1\n  Port {server.port}\n  User nobody\n  IdentityFile {key}\n"
+        )
+        (web,) = find_targets(
+            ["web"], input_list=None, ports=None, families=(4,), exclude=(), consent=False, interface=None,
+            notice=lambda _: None,
+        )  # fmt: skip
+        asked = ScanOptions(
+            targets=(web,), families=(4,), expect="ssh", force_connect=True, elsewhere=False, auth_methods=True,
+            write=saved,
+        )  # fmt: skip
+        report = scan.run(asked, lambda _: None, lambda _: None)
+    (verdict,) = report.verdicts
+    mine = verdict.credentials
+    assert mine is not None
+    assert (mine.user, mine.offers) == ("nobody", ())
+    assert [one.id for one in mine.advice] == ["keys-only", "key-too-open", "no-key", "user-configured"]
+    assert f"chmod 600 {key}" in str(mine.advice)
+    assert key.read_text().splitlines()[1] not in saved.read_bytes().decode("latin-1")  # nothing of the key itself
+    document = json.loads(report_json.document(report))
+    schema = json.loads((Path(report_json.__file__).parent / "schema.json").read_text())
+    Draft202012Validator(schema).validate(document)
+    assert document["verdicts"][0]["credentials"]["advice"][1]["id"] == "key-too-open"
+    text = table.render(report)
+    assert "your side" in text
+    assert "the server takes: publickey" in text
+    again = analyze(AnalyzeOptions(files=(saved,)), lambda _: None, lambda _: None)
+    assert [report_json.line(one) for one in again.verdicts] == [report_json.line(verdict)]
