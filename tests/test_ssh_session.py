@@ -125,6 +125,14 @@ def test_a_goodbye_in_clear() -> None:
     assert (found.disconnect.by, found.disconnect.code, found.disconnect.text) == ("server", 3, "no match")
 
 
+def test_whether_the_client_went_on_is_known_though_nothing_else_can_be_learnt() -> None:
+    """With a cipher that no table knows: the login can't be read, yet the client took the host key."""
+    offer = replace(COMMON, cipher_to_server=("odd@example.com",), cipher_to_client=("odd@example.com",))
+    start = ((C, OURS), (S, THEIRS), (C, kexinit(offer)), (S, kexinit(offer)), (C, init()), (S, reply() + NEWKEYS))
+    assert kex(*start, (C, NEWKEYS), closed=(C, False)).encrypted == ()
+    assert kex(*start, (C, NEWKEYS), (C, b"c" * 44), closed=(C, False)).encrypted == ("client",)
+
+
 # --------------------------------------------------------------------------- order and loss
 
 

@@ -200,4 +200,6 @@ class Session:
         ):
             self.done = True  # no SSH
         elif all(stream.over or stream.encrypted for stream in self._streams):
-            self.done = self._login is None or self._login.done
+            # Whether the client went on under its new keys says that it took the host key.
+            went_on = self._encrypted[True] or self._streams[True].over
+            self.done = went_on and (self._login is None or self._login.done)

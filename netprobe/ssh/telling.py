@@ -31,7 +31,7 @@ def values(kex: Kex, offered: ClientOfferFact | None, host: str) -> dict[str, ob
         "host_key": f"{kex.host_key_type} {kex.fingerprint}" if kex.fingerprint else "unknown",
         "host_key_type": kex.host_key_type or "unknown",
         "fingerprint": kex.fingerprint or "unknown",
-        "agreed": _agreed(kex),
+        "in_common": _in_common(kex),
     }
     if kex.missing and kex.client_offer is not None and kex.server_offer is not None:
         found |= _missing(kex, kex.client_offer, kex.server_offer, offered, host)
@@ -108,9 +108,10 @@ def _farewell(kex: Kex) -> str:
     return f"the {said.by} said goodbye with reason {said.code} ({REASONS.get(said.code, 'unknown')}){text}"
 
 
-def _agreed(kex: Kex) -> str:
+def _in_common(kex: Kex) -> str:
+    """What was agreed on; empty where that is not known."""
     if kex.agreed is None or kex.missing:
-        return "nothing"
+        return ""
     a = kex.agreed
     ciphers = dict.fromkeys((a.cipher_to_server, a.cipher_to_client))
-    return ", ".join(str(name) for name in (a.kex, a.host_key, *ciphers))
+    return f"; they had agreed on {', '.join(str(name) for name in (a.kex, a.host_key, *ciphers))}"
