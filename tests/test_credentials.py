@@ -7,11 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netprobe.model import AgentKey, AuthMethodsFact, Credentials, CredentialsFact, IdentityFile
 from netprobe.rules.rule import _conditions
 from netprobe.ssh.advice import ROWS, WORDS
+from netprobe.ssh.asked import answer
 from netprobe.ssh.credentials import compare, offered
+from netprobe.wire import facts
 
 ED, RSA, DSA = "ssh-ed25519", "ssh-rsa", "ssh-dss"
 MODERN = (ED, "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
@@ -166,3 +170,36 @@ def test_braces_of_strangers_are_no_placeholders() -> None:
     text = " ".join(one.says for one in compare(odd, asked("publickey", "{y}"), "{z}", 22).advice)
     assert "~/{x}" in text
     assert "{y}" in text
+
+
+# --------------------------------------------------------------------------- facts of a stranger's file
+
+ANY = st.text(max_size=8) | st.sampled_from(["{user}", ED, RSA, "usable", "missing", "too-open", "reachable", "dead"])
+SOME = st.lists(ANY, max_size=4).map(tuple)
+FILES = st.builds(
+    IdentityFile, ANY, ANY, st.booleans(), st.none() | st.integers(-(2**62), 2**62), st.none() | ANY, st.none() | ANY
+)
+MINE = st.builds(
+    CredentialsFact, target=ANY, name=ANY, user=ANY, user_from=ANY, port=st.integers(-9, 2**63 - 1),
+    files=st.lists(FILES, max_size=4).map(tuple), agent=ANY, agent_path=ANY,
+    agent_keys=st.lists(st.builds(AgentKey, ANY, ANY), max_size=8).map(tuple), identities_only=st.booleans(),
+    pubkey=st.booleans(), password=st.booleans(), interactive=st.booleans(), preferred=SOME, accepted=SOME,
+)  # fmt: skip
+THEIRS = st.builds(
+    AuthMethodsFact, id=st.integers(), address=ANY, port=st.integers(), user=ANY,
+    outcome=ANY | st.sampled_from(["answered", "let-in", "closed"]), methods=SOME, banner=SOME, signatures=SOME,
+    detail=ANY,
+)  # fmt: skip
+
+
+@given(MINE, st.none() | THEIRS, ANY)
+def test_any_facts_will_do(mine: CredentialsFact, server: AuthMethodsFact | None, typed: str) -> None:
+    found = compare(mine, server, typed, 22)
+    assert len(found.offers) <= len(mine.files) + len(mine.agent_keys)
+    assert {one.id for one in found.advice} <= {row.id for row in ROWS}
+    assert facts.load(facts.dump(mine), 7) == replace(mine, number=7)
+    if server is not None:
+        assert facts.load(facts.dump(server), 7) == replace(server, number=7)
+        assert facts.message(server).isprintable()
+        answer(server)
+    assert facts.message(mine).isprintable()

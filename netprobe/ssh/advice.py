@@ -59,7 +59,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "not-asked",
         "methods=-",
-        "which methods the server takes for {user} was not asked",
+        "which methods the server takes for {user} is not known: it was not asked, or had no time to answer",
         ("ask it: `netprobe scan --auth-methods {typed}` (no password, no key; the server logs it)",),
     ),
     Row(
