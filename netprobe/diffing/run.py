@@ -1,0 +1,57 @@
+"""The driver of `netprobe diff`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netprobe.diffing.compare import compare
+from netprobe.diffing.reading import Notice, Result, read
+from netprobe.report.difference import Difference
+
+SAME, CHANGED, DAMAGED, INTERRUPTED = 0, 1, 4, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A comparison and how it went."""
+
+    difference: Difference
+    interrupted: bool
+
+    @property
+    def exit_code(self) -> int:
+        """130 interrupted, else 4 a damaged capture, else 1 something changed, else 0 (docs/interface.md)."""
+        if self.interrupted:
+            return INTERRUPTED
+        if self.difference.old.damage or self.difference.new.damage:
+            return DAMAGED
+        return CHANGED if self.difference.changed else SAME
+
+
+def run(old: str, new: str, notice: Notice, *, common: bool = False) -> Run:
+    """Compare two results. `common`: only places that are in both. Raises UnreadableCapture."""
+    before = read(old, notice)
+    after = read(new, notice)
+    places, same = compare(before.places, after.places, common=common)
+    difference = Difference(
+        old=before.source, new=after.source, places=tuple(places), same=same, notes=tuple(_notes(before, after))
+    )
+    return Run(difference, before.interrupted or after.interrupted)
+
+
+def _notes(old: Result, new: Result) -> list[str]:
+    """What keeps some things from being compared."""
+    notes = []
+    modes = old.source.mode, new.source.mode
+    if None not in modes and modes[0] != modes[1] and "connect" in modes:
+        without = old.source.name if modes[0] == "connect" else new.source.name
+        notes.append(f"{without} was made without root: what only packets show isn't known there and wasn't compared")
+    sides = [{side for one in result.places.values() for side in one.vantages} for result in (old, new)]
+    if sides[0] and sides[1] and sides[0].isdisjoint(sides[1]):
+        told = " and ".join("/".join(sorted(side)) for side in sides)
+        notes.append(f"captured on different sides ({told}): TTLs and times weren't compared")
+    for source in (old.source, new.source):
+        if source.dropped:
+            notes.append(f"{source.name}: the capture lost {source.dropped:,} packets")
+        notes.extend(f"damaged: {damage}" for damage in source.damage)
+    return notes
