@@ -8,6 +8,7 @@ from netprobe import __version__
 from netprobe.cli.analyze import analyze
 from netprobe.cli.coercion import quicken
 from netprobe.cli.command import Command, Group
+from netprobe.cli.diff import diff
 from netprobe.cli.doctor import doctor
 from netprobe.cli.explain import explain
 from netprobe.cli.replay import replay
@@ -56,5 +57,6 @@ app.command(cls=Command, no_args_is_help=True, short_help="Why did it fail? Find
 app.command(cls=Command, no_args_is_help=True, short_help="Captures as regression tests: expected against found.")(
     replay
 )
+app.command(cls=Command, no_args_is_help=True, short_help="It worked yesterday: what changed since?")(diff)
 app.command(cls=Command, short_help="On the server: why can't clients get in?")(doctor)
 app.command(cls=Command, no_args_is_help=True, short_help="What a rule, a cause or an error text means.")(explain)
