@@ -9,17 +9,34 @@ House rules of this file:
 from __future__ import annotations
 
 from netprobe.model import Auth, Certainty, Kex, Outcome
-from netprobe.ssh import login_reading as reading
+from netprobe.ssh.login_answers import End
 from netprobe.ssh.login_framing import Framing, framing
+from netprobe.ssh.login_reading import read
+from netprobe.ssh.login_turns import Profile, habits
 
+SIZES_LIMIT = 64  # of one turn: an answer and what may stand before it
 TURNS_LIMIT = 160  # OpenSSH takes 6 tries unless told otherwise, clients have some ten keys
+AFTER_SUCCESS = 12  # turns that are looked at for what makes it certain
+SMALL = 11  # payload bytes of the largest packet that may be a success
+SIDES = ("server", "client")  # by `by_client`
 WAITED_NS = 1_000_000_000  # a person hesitates, a program doesn't
 
 
 class Login:
     """The encrypted part of one session. `kex` is what the clear part agreed on."""
 
-    __slots__ = ("_closed", "_end_ns", "_kex", "_last_ns", "_read", "_reason", "_streams", "_turns", "done")
+    __slots__ = (
+        "_closed",
+        "_end_ns",
+        "_kex",
+        "_last_ns",
+        "_read",
+        "_reason",
+        "_small_at",
+        "_streams",
+        "_turns",
+        "done",
+    )
 
     def __init__(self, kex: Kex) -> None:
         self.done = False  # nothing more can be learnt
@@ -27,7 +44,8 @@ class Login:
         self._turns: list[tuple[bool, list[int]]] = []
         self._closed: str | None = None
         self._last_ns = self._end_ns = 0
-        self._read = 0  # turns that were read before
+        self._read = 0  # turns that were looked at before
+        self._small_at: int | None = None  # how many there were when a success was first seen
         server, client, self._reason = _framings(kex)
         self._streams = (_Stream(server), _Stream(client)) if server and client else None
         self.done = self._streams is None
@@ -44,12 +62,13 @@ class Login:
             self._last_ns = time_ns
         chunks = self._streams[by_client].take(data, length)
         if chunks is None:
-            self._give_up(f"what the {reading.SIDES[by_client]} sent doesn't fit the cipher agreed on")
+            self._give_up(f"what the {SIDES[by_client]} sent doesn't fit the cipher agreed on")
             return
         if not chunks:
             return
         if self._turns and self._turns[-1][0] == by_client:
-            self._turns[-1][1].extend(chunks)
+            if len(self._turns[-1][1]) < SIZES_LIMIT:
+                self._turns[-1][1].extend(chunks)
         elif len(self._turns) < TURNS_LIMIT:
             self._turns.append((by_client, chunks))
             if by_client:
@@ -60,7 +79,7 @@ class Login:
     def closed(self, by_client: bool, reset: bool, time_ns: int) -> None:  # noqa: ARG002 (who closed is what counts)
         """One side closed, after everything that was delivered before."""
         if self._closed is None:
-            self._closed = reading.SIDES[by_client]
+            self._closed = SIDES[by_client]
             self._end_ns = time_ns
 
     def outcome(self) -> Auth:
@@ -73,22 +92,31 @@ class Login:
         assert self._streams is not None
         server, client = (one.framing for one in self._streams)
         waited = closed_by is not None and self._end_ns - self._last_ns >= WAITED_NS
-        return reading.read(
-            reading.Profile(server, client, reading.habits(self._kex.server), reading.habits(self._kex.client)),
-            tuple((by_client, tuple(sizes[:32])) for by_client, sizes in self._turns),
-            reading.End(closed_by, waited, len(self._turns) >= TURNS_LIMIT),
+        return read(
+            Profile(server, client, habits(self._kex.server), habits(self._kex.client)),
+            tuple((by_client, tuple(sizes[:SIZES_LIMIT])) for by_client, sizes in self._turns),
+            End(closed_by, waited),
         )
 
     def _look(self) -> None:
-        """After each turn of the server's: has the login succeeded, beyond doubt?"""
-        if len(self._turns) < 5 or len(self._turns) < self._read + 2:
+        """When the client speaks again: has the login succeeded, beyond doubt, or so long ago that doubt will stay?"""
+        if len(self._turns) < self._read + 2:
             return
         assert self._streams is not None
-        smallest = self._streams[False].framing.size(reading.SMALL)
-        if any(size <= smallest for by_client, sizes in self._turns[-6:] if not by_client for size in sizes):
-            self._read = len(self._turns)
-            found = self._reading(None)
-            self.done = found.outcome is Outcome.SUCCEEDED and found.certainty is Certainty.CERTAIN
+        smallest = self._streams[False].framing.size(SMALL)
+        if self._small_at is None:
+            answers = self._turns[self._read : -1]
+            if not any(min(sizes) <= smallest for by_client, sizes in answers if not by_client):
+                self._read = len(self._turns) - 1
+                return
+            self._small_at = len(self._turns)
+        self._read = len(self._turns)
+        found = self._reading(None)
+        if found.outcome is not Outcome.SUCCEEDED:
+            self._small_at = None
+        else:
+            late = len(self._turns) - self._small_at >= AFTER_SUCCESS
+            self.done = late or found.certainty is Certainty.CERTAIN
 
     def _give_up(self, reason: str) -> None:
         """From here on nothing is known. What was certain stays."""

@@ -179,11 +179,13 @@ class Dbclient(Client):
             return "dbclient gives the same password again and doesn't tell how often"
         return None if plan.mode in {"plain", "banner", "longbanner"} else "its messages aren't known"
 
-    def login(self, plan: Plan, cipher: Cipher, port: int) -> None:
+    def login(self, plan: Plan, cipher: Cipher, port: int) -> list[str] | None:
         command = [*chroot(self.root), "dbclient", "-y", "-y", "-p", str(port), "-l", plan.user]
         command += ["-c", "chacha20-poly1305@openssh.com" if cipher.name == "chacha" else cipher.cipher]
         command += [word for one in plan.keys for word in ("-i", f"{WORK}/keys/{one}.dropbear")]
-        _run([*command, SERVER, "true"], plan, {"DROPBEAR_PASSWORD": plan.passwords[0]} if plan.passwords else {})
+        environment = {"DROPBEAR_PASSWORD": plan.passwords[0]} if plan.passwords else {}
+        told = _run([*command, SERVER, "echo in"], plan, environment)
+        return None if "in\n" in told else []
 
 
 @dataclass(frozen=True)

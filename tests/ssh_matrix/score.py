@@ -35,7 +35,7 @@ def marks(login: Login) -> Iterator[str]:
     if auth.attempts != told["attempts"] and auth.attempts_certainty is Certainty.CERTAIN:
         yield "wrong and certain"
     for name, mine in (("key_accepted", auth.key_accepted), ("partial", auth.partial)):
-        yield f"{name} {'right' if mine == told[name] else 'wrong'}"
+        yield f"{name} {'unknown' if mine is None else 'right' if mine == told[name] else 'wrong'}"
     yield _methods(auth, set(told.get("methods", ())))
 
 

@@ -26,7 +26,7 @@ def truth_of(plan: Plan, messages: list[str] | None) -> Truth:
         found = plan.outcome
         accepted = any(one.startswith("good") for one in plan.keys)
         return Truth(found, len(plan.keys) + len(plan.passwords), accepted, False)
-    attempts = _attempts(messages)
+    attempts = _attempts(messages, plan.outcome == "too-many" or messages[-1] == "S53")
     partial = any(one.startswith("S51:partial") for one in messages)
     if "S52" in messages:
         outcome = "succeeded"
@@ -45,9 +45,9 @@ def truth_of(plan: Plan, messages: list[str] | None) -> Truth:
     )
 
 
-def _attempts(messages: list[str]) -> int:
-    """Requests other than `none` that were refused, taken, or never answered. A key asked for and then signed with is
-    one; a question that the client left unanswered is none."""
+def _attempts(messages: list[str], closes: bool) -> int:
+    """Requests other than `none` that were refused, taken, or answered by closing. A key asked for and then signed with
+    is one; a question that the client left unanswered is none."""
     count, open_, none = 0, False, False
     for one in messages:
         if one.startswith("C50"):
@@ -59,7 +59,7 @@ def _attempts(messages: list[str]) -> int:
         elif one.startswith(("S51", "S52", "S1:")) or one == "S1":
             count += open_
             open_ = False
-    return count + open_
+    return count + (open_ and closes)
 
 
 def _accepted(messages: list[str]) -> bool:
