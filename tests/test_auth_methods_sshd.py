@@ -81,7 +81,9 @@ def sshd(folder: Path, *lines: str) -> Iterator[Running]:
             with connection:
                 children.append(
                     subprocess.Popen(
-                        command("-i", "-f", str(config), "-E", str(log)), stdin=connection, stdout=connection,
+                        command("-i", "-f", str(config), "-E", str(log)),
+                        stdin=connection.fileno(),
+                        stdout=connection.fileno(),
                         stderr=subprocess.DEVNULL,
                     )
                 )
