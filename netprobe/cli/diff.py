@@ -11,13 +11,14 @@ from netprobe.cli.choices import Json
 
 
 def diff(
-    old: Annotated[
-        str,
+    results: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="OLD", help="A result of --json or --jsonl, or a capture; - is standard input.", show_default=False
+            metavar="OLD NEW",
+            help="Two results of --json or --jsonl, or captures; - is standard input.",
+            show_default=False,
         ),
-    ],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The same, of another day.", show_default=False)],
+    ] = None,
     common: Annotated[bool, typer.Option("--common", help="Only targets that are in both.")] = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="One line for each target, no notices.")] = False,
@@ -41,6 +42,10 @@ def diff(
     from netprobe.errors import UsageError
     from netprobe.report import difference
 
+    given = results or []
+    if len(given) != 2:
+        raise UsageError(f"two results are compared, {len(given) or 'none'} given", "write netprobe diff OLD NEW")
+    old, new = given
     if old == new == "-":
         raise UsageError("both results can't come from standard input", "save one of them")
     shown = Presentation(as_json=as_json, as_jsonl=False, quiet=quiet, verbose=0, color="never")

@@ -48,7 +48,7 @@ def page(surface: Surface) -> str:
     ]
     for number, one in enumerate(surface.commands):
         lines += [".br"] * bool(number)
-        many = "" if "|" in one.argument else " ..."
+        many = " ..." if one.argument.isalpha() else ""
         argument = f" \\fI{_roff(one.argument)}\\fR{many}" if one.argument else ""
         lines.append(f"\\fBnetprobe {one.name}\\fR [\\fIOPTIONS\\fR]{argument}")
     lines += [".SH DESCRIPTION", *_paragraphs(top.about), ".SH COMMANDS"]

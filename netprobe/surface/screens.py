@@ -18,7 +18,7 @@ FIRST: dict[str, tuple[str, ...]] = {
     "scan": ("--ports", "-iL", "--expect", "--auth-methods", "--write", "--json", "--verbose", "--html"),
     "analyze": ("--server", "--cause", "--state", "--filter", "--client", "--all", "--json", "--verbose"),
     "doctor": ("--port", "--user", "--source", "--facts", "--watch", "--verbose"),
-    "replay": ("--accept", "--live", "--json", "--verbose"),
+    "replay": ("--accept", "--live", "--junit", "--json", "--verbose"),
     "wait": ("--until", "--timeout", "--ports", "--jsonl"),
 }
 
@@ -87,7 +87,7 @@ def _first(text: str) -> str:
 def _usage(command: Command) -> list[str]:
     words = ["Usage: netprobe", command.name or "COMMAND", "[OPTIONS]" if command.name else "[OPTIONS] [ARGUMENTS]"]
     if command.argument:
-        words.append(f"{command.argument}..." if "|" not in command.argument else command.argument)
+        words.append(f"{command.argument}..." if command.argument.isalpha() else command.argument)
     return [" ".join(words)]
 
 

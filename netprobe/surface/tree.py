@@ -124,7 +124,7 @@ def _example(line: str) -> tuple[str, str]:
 
 # ---------------------------------------------------------------------- values
 
-_FILES = frozenset({"FILE", "PATH", "FACTS", "FILE|-"})
+_FILES = frozenset({"FILE", "PATH", "FACTS", "FILE|-", "OLD NEW", "OUT.pcapng"})
 
 
 def _option_choices(command: str, words: Iterable[str], value: str) -> tuple[str, ...] | str:
