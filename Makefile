@@ -60,6 +60,8 @@ fuzz: setup
 	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 docs: setup pages
+	$(PY) -m netprobe.examples captures > netprobe/examples.jsonl.new
+	mv netprobe/examples.jsonl.new netprobe/examples.jsonl
 	$(PY) -m netprobe.explain > docs/causes.md.new
 	mv docs/causes.md.new docs/causes.md
 

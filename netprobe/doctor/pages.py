@@ -1,4 +1,4 @@
-"""What a check's id means: a page for `netprobe explain ND301`."""
+"""What a check's id means: a page for `netprobe explain ND301`, and the list of all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ def page(text: str) -> str | None:
     word = text.strip()
     found = BY_ID.get(word.upper()) or next((one for one in BY_ID.values() if one.name == word), None)
     return _page(found) if found else None
+
+
+def names() -> list[str]:
+    """Every id and name that has a page."""
+    return [word for one in BY_ID.values() for word in (one.id, one.name)]
+
+
+def listing() -> str:
+    """All checks, a line each."""
+    width = max(len(one.name) for one in BY_ID.values())
+    rows = (f"  {one.id}  {one.name:{width}}  {one.title}" for one in BY_ID.values())
+    return "\n".join(["Checks of netprobe doctor: netprobe explain ND301", "", *rows]) + "\n"
 
 
 def _page(one: Check) -> str:
