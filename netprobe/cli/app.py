@@ -59,4 +59,4 @@ app.command(cls=Command, no_args_is_help=True, short_help="Captures as regressio
 )
 app.command(cls=Command, no_args_is_help=True, short_help="It worked yesterday: what changed since?")(diff)
 app.command(cls=Command, short_help="On the server: why can't clients get in?")(doctor)
-app.command(cls=Command, no_args_is_help=True, short_help="What a rule, a cause or an error text means.")(explain)
+app.command(cls=Command, short_help="What a rule, a cause or an error text means.")(explain)
