@@ -1,6 +1,10 @@
 """SSH as far as a wire shows it: the opening, the key exchange in clear, the login from sizes.
 
     opening      lines before the identification, the identification, whether a KEXINIT begins
+    transport    one direction in clear, bytes in, events out; messages: what their payloads say
+    reassembly   one direction of TCP in order, within bounds
+    negotiation  what two offers have in common, and what helps where nothing is; defaults: an offer with its date
+    telling      a key exchange in sentences
     session      both directions of one connection, fed segment by segment
     asked        what a server said when a scan asked it for its methods of login
     credentials  what the user's ssh would offer, held against that; advice: the table behind it
