@@ -47,7 +47,7 @@ def test_lines_end_as_the_rfc_says_and_have_as_many_cells_as_the_header() -> Non
     assert {len(row) for row in reader.reader(StringIO(text, newline=""))} == {len(csv.COLUMNS)}
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0d"])
 def test_no_cell_is_a_formula(start: str) -> None:
     (row,) = parsed(csv.line(an_up_verdict(target=f"{start}cmd|' /C calc'!A0", service=Service("ssh", f"{start}1+1"))))
     for name in ("target", "identification"):

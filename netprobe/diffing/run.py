@@ -8,7 +8,7 @@ from netprobe.diffing.compare import compare
 from netprobe.diffing.reading import Notice, Result, read
 from netprobe.report.difference import Difference
 
-SAME, CHANGED, DAMAGED, INTERRUPTED = 0, 1, 4, 130
+SAME, CHANGED, NOTHING, DAMAGED, INTERRUPTED = 0, 1, 3, 4, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,14 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """130 interrupted, else 4 a damaged capture, else 1 something changed, else 0 (docs/interface.md)."""
+        """130 interrupted, else 4 a damaged capture, else 3 nothing to compare, else 1 something changed, else 0
+        (docs/interface.md)."""
         if self.interrupted:
             return INTERRUPTED
         if self.difference.old.damage or self.difference.new.damage:
             return DAMAGED
+        if self.difference.empty:
+            return NOTHING
         return CHANGED if self.difference.changed else SAME
 
 
@@ -50,6 +53,8 @@ def _notes(old: Result, new: Result) -> list[str]:
     if sides[0] and sides[1] and sides[0].isdisjoint(sides[1]):
         told = " and ".join("/".join(sorted(side)) for side in sides)
         notes.append(f"captured on different sides ({told}): TTLs and times weren't compared")
+    if not set(old.places) & set(new.places):
+        notes.append("no target is in both results")
     for source in (old.source, new.source):
         if source.dropped:
             notes.append(f"{source.name}: the capture lost {source.dropped:,} packets")

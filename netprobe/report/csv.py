@@ -1,7 +1,8 @@
 """Verdicts as CSV (RFC 4180): a header, then one line for each verdict; the columns are documented in docs/analyze.md.
 
 House rules of this file:
-1. No cell can become a formula: one that begins with = + - @ (or a tab or line end) gets an apostrophe in front.
+1. No cell can become a formula: one that begins with = + - @, also wide ones, (or a tab or line end) gets an apostrophe
+   in front.
 2. No cell holds a line end or another control character: they are shown as escapes.
 3. Columns are only ever added, at the end.
 """
@@ -25,7 +26,8 @@ COLUMNS = (
     *("origin_near", "origin_far", "conn_state", "history", "rtt_ms", "attempts", "service", "identification"),
     *("frames", "because", "or_it_is", "to_do", "notes"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The wide ones are what a Japanese or Chinese keyboard types; some spreadsheets take them for the others.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def header() -> str:

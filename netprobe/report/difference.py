@@ -21,6 +21,7 @@ from netprobe.report.summary import endpoint
 _MOST = 4  # values of one trait that are shown
 _PLAIN_WIDTH = 100
 _LABEL = 24
+_LONGEST = 1000  # characters of one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ class Difference:
         """Whether anything differs."""
         return bool(self.places)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there was nothing to compare."""
+        return not self.places and not self.same
+
 
 # --------------------------------------------------------------------------- for people
 
@@ -131,7 +137,7 @@ def _rows(place: Place, width: int) -> Iterator[str]:
     if side is not None and set(side.causes) != {"up"} and any(c.trait == "cause" for c in place.changes):
         for label, texts in (("because", side.because), ("to do", side.remedy)):
             for n, text in enumerate(texts):
-                yield from _row("" if n else label, excerpt(text), width)
+                yield from _row("" if n else label, excerpt(text, _LONGEST), width)
 
 
 def _row(label: str, text: str, width: int) -> list[str]:
