@@ -3,6 +3,7 @@
 PY := .venv/bin/python
 LAB_NEEDS := ip:iproute2 nft:nftables iptables:iptables sshd:openssh-server ssh:openssh-client tcpdump:tcpdump \
 	tshark:tshark ping:iputils-ping modprobe:kmod sysctl:procps setpriv:util-linux zsh:zsh fish:fish mandoc:mandoc
+TEST_NEEDS := nmap:nmap ndiff:ndiff
 FUZZ_SECONDS := 30
 BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
 
@@ -40,6 +41,7 @@ fix: setup
 	$(PY) -m ruff check --fix .
 
 test: check packages
+	@.ci/setup packages $(TEST_NEEDS)
 	$(PY) -m pytest
 
 lab: setup packages
