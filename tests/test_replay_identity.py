@@ -11,6 +11,8 @@ import pytest
 from netprobe import analyze
 from netprobe.model import Mode, ResolvedFact, RouteFact, Verdict
 from netprobe.options import AnalyzeOptions, ScanOptions
+from netprobe.report import Report
+from netprobe.report.table import render
 from netprobe.scan import Scan
 from netprobe.targets import Target
 from netprobe.wire.capture import CaptureReader
@@ -22,13 +24,18 @@ from tests.test_scan_memory import CASES
 
 def saved(path: Path, network: Network, options: ScanOptions, **more: object) -> tuple[Verdict, ...]:
     """Scan, save, and give the verdicts as they were told."""
+    return reported(path, network, options, **more).verdicts
+
+
+def reported(path: Path, network: Network, options: ScanOptions, **more: object) -> Report:
+    """The same with all of the report."""
     writer = CaptureWriter(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), str(path))
     gateway = network.routers[0] if network.routers else None
     route = RouteFact(address=network.address, outcome="ok", interface="eth0", source=network.source, gateway=gateway)
     mode = Mode.RAW if network.frames else Mode.CONNECT
     more = {"routes": {network.address: route}, **more}
     wire = MemoryWire(network, mode=mode, writer=writer, **more)  # type: ignore[arg-type]
-    return Scan(wire, options, lambda _: None, lambda _: None).run().verdicts
+    return Scan(wire, options, lambda _: None, lambda _: None).run()
 
 
 def replayed(path: Path) -> tuple[Verdict, ...]:
@@ -55,6 +62,23 @@ def test_identity(name: str, frames: bool, tmp_path: Path) -> None:
     scanned = saved(path, network, options_for(network))
     assert scanned
     assert_equal(scanned, replayed(path))
+
+
+@pytest.mark.parametrize("verbosity", [0, 2])
+@pytest.mark.parametrize("frames", [True, False], ids=["raw", "connect"])
+@pytest.mark.parametrize("name", CASES)
+def test_scan_and_analyze_print_the_same(name: str, frames: bool, verbosity: int, tmp_path: Path) -> None:
+    network = CASES[name][0]()
+    network.frames = frames
+    path = tmp_path / "scan.pcapng"
+    scanned = reported(path, network, options_for(network))
+    again = analyze.run(AnalyzeOptions(files=(path,)), lambda _: None, lambda _: None)
+    said = [render(report, width=80, verbosity=verbosity) for report in (scanned, again)]
+    assert said[0] == said[1]
+    if scanned.verdicts[0].cause != "up" and scanned.verdicts[0].evidence:
+        assert "* decides  client" in said[0]
+    if not verbosity:
+        assert len(said[0].splitlines()) <= 34  # a small terminal has 24, a usual one more
 
 
 def test_identity_of_many_ports(tmp_path: Path) -> None:
