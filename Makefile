@@ -5,9 +5,10 @@ LAB_NEEDS := ip:iproute2 nft:nftables iptables:iptables sshd:openssh-server ssh:
 	tshark:tshark ping:iputils-ping modprobe:kmod sysctl:procps setpriv:util-linux zsh:zsh fish:fish mandoc:mandoc
 TEST_NEEDS := nmap:nmap ndiff:ndiff
 FUZZ_SECONDS := 30
+MATRIX_NEEDS := dropbear:dropbear-bin plink:putty-tools openssl:openssl nsenter:util-linux
 BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
 
-.PHONY: help setup packages check fix test lab demo bench captures docs pages dist coverage fuzz clean
+.PHONY: help setup packages check fix test lab demo bench captures ssh-matrix ssh-score docs pages dist coverage fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +19,8 @@ help:
 	@echo "make lab       every scenario of the lab, with the score (root)"
 	@echo "make bench     times against nmap (root)"
 	@echo "make captures  record captures/ anew from the lab (root)"
+	@echo "make ssh-matrix  record captures/ssh/ anew: logins of real servers and clients (root; SSH_ROOT=DIR: newer programs)"
+	@echo "make ssh-score  the measured part of docs/ssh-login.md from captures/ssh/"
 	@echo "make fuzz      each parser 30 s under a fuzzer, where atheris has a wheel (FUZZ_SECONDS=600: longer)"
 	@echo "make docs      generate docs/causes.md from the rules, and what make pages does"
 	@echo "make pages     generate help pages, man page and completions from the commands"
@@ -56,6 +59,15 @@ bench: setup packages
 
 captures: setup packages
 	$(PY) -m tests.lab record
+
+ssh-matrix: setup packages
+	@.ci/setup packages $(MATRIX_NEEDS)
+	@.ci/setup optional asyncssh
+	@.ci/setup optional paramiko
+	$(PY) -m tests.ssh_matrix record $(SSH_ROOT:%=--root %)
+
+ssh-score: setup
+	$(PY) -m tests.ssh_matrix score
 
 fuzz: setup
 	@.ci/setup optional atheris

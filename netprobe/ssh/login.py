@@ -17,7 +17,6 @@ from netprobe.ssh.login_turns import Profile, habits
 SIZES_LIMIT = 64  # of one turn: an answer and what may stand before it
 TURNS_LIMIT = 160  # OpenSSH takes 6 tries unless told otherwise, clients have some ten keys
 AFTER_SUCCESS = 12  # turns that are looked at for what makes it certain
-SMALL = 11  # payload bytes of the largest packet that may be a success
 SIDES = ("server", "client")  # by `by_client`
 WAITED_NS = 1_000_000_000  # a person hesitates, a program doesn't
 
@@ -103,7 +102,8 @@ class Login:
         if len(self._turns) < self._read + 2:
             return
         assert self._streams is not None
-        smallest = self._streams[False].framing.size(SMALL)
+        framing = self._streams[False].framing
+        smallest = max(framing.size(1), framing.fixed + 16)
         if self._small_at is None:
             answers = self._turns[self._read : -1]
             if not any(min(sizes) <= smallest for by_client, sizes in answers if not by_client):

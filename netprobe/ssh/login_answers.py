@@ -112,6 +112,8 @@ class Walk:
             if question and self._is_question_of_a_refusals_size(exchange, following):
                 return self._question(exchange)
             return self._refuse(exchange)
+        if self.refusal is None and following is not None and following.request == exchange.request:
+            question = False  # a second try of the same kind
         limit = following is None and self._is_goodbye(exchange) and exchange.request in self._refused
         if question and not limit and (following is not None or self.end.closed_by != "server"):
             return self._question(exchange)

@@ -153,9 +153,7 @@ def holds(framing: Framing, total: int, last: int) -> bool:
 def _prepared(profile: Profile, found: list[Exchange]) -> tuple[list[Exchange], str]:
     """Each with the packet that answers."""
     framing = profile.server
-    small = {framing.size(1)} | (
-        {framing.size(11)} if framing.block == 8 else set()
-    )  # dropbear sends 16 bytes at least
+    small = {framing.size(1), max(framing.size(1), framing.fixed + 16)}  # dropbear's packets have 16 bytes at least
     for exchange in found:
         said = exchange.said if framing.clear else _joined(framing, exchange.said)
         if said is None:

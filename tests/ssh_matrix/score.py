@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -66,28 +67,47 @@ def table(title: str, key: Callable[[Login], str]) -> Iterator[str]:
 def document() -> str:
     """The measured part of docs/ssh-login.md."""
     every = Counter(mark for login in measured() for mark in marks(login))
-    parts = [
-        "".join(table("server and client", lambda one: f"{one.pair[0]}, {one.pair[1]}")),
-        "".join(table("cipher and MAC", lambda one: one.entry["cipher"])),
-        "".join(table("what happened", lambda one: one.entry["outcome"])),
-        "".join(table("plan", lambda one: one.entry["plan"])),
-        "".join(f"- {name}: {every[name]}\n" for name in sorted(every)),
-        "".join(dict.fromkeys(_missed())) or "Every outcome is right.\n",
-    ]
-    return "\n".join(parts)
+    count = len(measured())
+    said = (
+        f"{count} logins: {every['right']} outcomes right ({every['certain']} of them certain), "
+        f"{every['unknown']} said to be unknown, {every['wrong']} wrong, "
+        f"{every['wrong and certain']} wrong and certain. "
+        f"Attempts right: {every['attempts right']} ({100 * every['attempts right'] / count:.1f} %). "
+        f"First list of methods: {every['methods right']} right, {every['methods among the possible']} among the lists "
+        f"of the same size, {every['methods wrong']} wrong, {every['methods unknown']} not told. "
+        f"Key accepted: {every['key_accepted wrong']} wrong. Partial success: {every['partial wrong']} wrong, "
+        f"{every['partial unknown']} not told."
+    )
+    return "\n".join(
+        [
+            textwrap.fill(said, 140) + "\n",
+            "".join(table("server, client", lambda one: f"{one.pair[0]}, {one.pair[1]}")),
+            "".join(table("cipher and MAC", lambda one: one.entry["cipher"])),
+            "".join(table("what happened", lambda one: one.entry["outcome"])),
+            "".join(table("plan", lambda one: one.entry["plan"])),
+            "Not right, with what was said:\n",
+            "".join(_missed()) or "- none\n",
+        ]
+    )
 
 
 def _missed() -> Iterator[str]:
+    missed: dict[tuple[str, ...], set[str]] = {}
+    counts: Counter[tuple[str, ...]] = Counter()
     for one in measured():
         if one.auth is None or str(one.auth.outcome) != one.entry["outcome"]:
-            said = f"{one.auth.outcome}, {one.auth.certainty}: {one.auth.reason}" if one.auth else "nothing"
-            where = f"{', '.join(one.pair)}, {one.entry['cipher']}, {one.entry['plan']}"
-            yield f"- {where}: {one.entry['outcome']} was read as {said}\n"
+            said = (str(one.auth.outcome), one.auth.reason) if one.auth else ("nothing", "")
+            key = (*said, str(one.entry["outcome"]), one.pair[1])
+            missed.setdefault(key, set()).add(one.entry["plan"])
+            counts[key] += 1
+    for found, plans in sorted(missed.items()):
+        outcome, reason, truth, client = found
+        yield f"- {counts[found]} of {client}, {truth}, said to be {outcome} ({reason}): {'; '.join(sorted(plans))}\n"
 
 
 def write() -> int:
     """Put the measured part into the document. Exit code."""
     text = DOCUMENT.read_text()
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-    DOCUMENT.write_text(f"{before}\n{document()}\n{after}")
+    DOCUMENT.write_text(f"{before}\n{document()}\n{after}", "utf-8")
     return 0

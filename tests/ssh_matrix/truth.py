@@ -26,7 +26,7 @@ def truth_of(plan: Plan, messages: list[str] | None) -> Truth:
         found = plan.outcome
         accepted = any(one.startswith("good") for one in plan.keys)
         return Truth(found, len(plan.keys) + len(plan.passwords), accepted, False)
-    attempts = _attempts(messages, plan.outcome == "too-many" or messages[-1] == "S53")
+    attempts = attempts_of(messages, plan.outcome)
     partial = any(one.startswith("S51:partial") for one in messages)
     if "S52" in messages:
         outcome = "succeeded"
@@ -45,9 +45,10 @@ def truth_of(plan: Plan, messages: list[str] | None) -> Truth:
     )
 
 
-def _attempts(messages: list[str], closes: bool) -> int:
+def attempts_of(messages: list[str], outcome: str) -> int:
     """Requests other than `none` that were refused, taken, or answered by closing. A key asked for and then signed with
     is one; a question that the client left unanswered is none."""
+    closes = outcome == "too-many" or messages[-1] == "S53"
     count, open_, none = 0, False, False
     for one in messages:
         if one.startswith("C50"):
