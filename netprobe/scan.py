@@ -45,7 +45,7 @@ from netprobe.wire.connect import ConnectWire, check_interface
 from netprobe.wire.writer import CaptureWriter
 
 SomeFact = TypeVar("SomeFact", bound=Fact)
-OfferFor = Callable[[str, Offer], ClientOfferFact]
+OfferFor = Callable[[str, Offer], ClientOfferFact | None]
 SECOND = 1_000_000_000
 # So many targets are probed at the same time; the others wait for one to settle.
 AT_ONCE = 64
@@ -308,7 +308,7 @@ class Scan:
         if kex is None or kex.server_offer is None:
             return
         told = self._offer_for(fact.target, kex.server_offer)
-        if self._told_offers.get(fact.target) != told:
+        if told is not None and self._told_offers.get(fact.target) != told:
             self._told_offers[fact.target] = told
             self._announce(replace(told, time_ns=self._wire.heard_ns))
 

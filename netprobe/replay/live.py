@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from netprobe.evidence import ELSEWHERE_PORTS
-from netprobe.model import Command, Connect, Probe, Record, TargetFact
+from netprobe.model import ClientOfferFact, Command, Connect, Offer, Probe, Record, TargetFact
 from netprobe.options import ScanOptions
 from netprobe.replay.cases import Case
 from netprobe.replay.compare import Outcome, judge
@@ -41,8 +41,11 @@ def read(records: Iterable[Record]) -> Recording:
 def play(recording: Recording) -> tuple[Report, PlaybackWire]:
     """A new scan of what was scanned, over a network that answers as it did."""
     wire = PlaybackWire(recording)
-    told = recording.offers
-    offer_for = (lambda target, _: replace(told[target], number=0)) if told else None
+
+    def offer_for(target: str, _: Offer) -> ClientOfferFact | None:
+        told = recording.offers.get(target)
+        return None if told is None else replace(told, number=0)
+
     return Scan(wire, scan_options(recording), _nobody, _nobody, offer_for=offer_for).run(), wire
 
 
