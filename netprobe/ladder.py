@@ -79,9 +79,10 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """So many packets are left out here."""
+    """So many packets are left out here, or more (`at_least`)."""
 
     count: int
+    at_least: bool = False
 
 
 Row = Step | Silence | Gap

@@ -19,8 +19,8 @@ from netprobe.steps import ladder
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.merge import MergedCaptures
 
-# Reading so many bytes again takes about a second; a larger file has no ladders.
-MOST = 128_000_000
+# Reading so many bytes again takes about a second at most; a larger file has no ladders.
+MOST = 32_000_000
 
 
 def ladder_of(files: Sequence[Path], *, together: bool = False, depth: int = 0, most: int = ROWS) -> LadderOf:

@@ -33,6 +33,8 @@ from netprobe.tracker.decode import decode
 
 # Rows of a ladder; those that decide are always among them.
 MOST = 12
+# So many packets are read; of a longer conversation only those that decide, and the others are counted as "at least".
+READ = 2000
 # A pause this long is shown as one.
 PAUSE_NS = 1_500_000_000
 # Boxes between client and server: more leave no room for what the packets say.
@@ -81,11 +83,13 @@ class Reader:
         self._ports: dict[int, int] = {}  # of connections that the kernel tells of
         self._d = [0] * c.DECODED
 
+    def cites(self, record: Record) -> bool:
+        """Whether the verdict rests on this record."""
+        return record.number in self._cited and (not self._by_time or self._cited[record.number] == record.time_ns)
+
     def step(self, record: Record) -> Step | None:
         """What a record says; None where it isn't of this attempt and decides nothing."""
-        decisive = record.number in self._cited and (
-            not self._by_time or self._cited[record.number] == record.time_ns
-        )
+        decisive = self.cites(record)
         if not isinstance(record, Frame):
             return self._told(record, decisive)
         d = self._d
@@ -225,6 +229,7 @@ def ladder(records: Iterable[Record], verdict: Verdict, *, depth: int = 0, most:
     steps: list[Step] = []
     seen = 0
     now_ns = 0
+    passed = False
     for record in records:
         now_ns = max(now_ns, record.time_ns)
         if isinstance(record, TargetFact) and target is None:
@@ -238,10 +243,20 @@ def ladder(records: Iterable[Record], verdict: Verdict, *, depth: int = 0, most:
                 break
             continue
         seen += isinstance(record, Frame)
+        if len(steps) >= READ and not reader.cites(record):
+            passed = True
+            continue
         step = reader.step(record)
         if step is not None:
             steps.append(step)
-    return _made(steps, verdict, now_ns, seen if target else 0, most) if steps else None
+    found = _made(steps, verdict, now_ns, seen if target else 0, most) if steps else None
+    return _at_least(found) if found is not None and passed else found
+
+
+def _at_least(ladder: Ladder) -> Ladder:
+    """Where not all packets were read: what was left out is told as a lower bound."""
+    rows = tuple(replace(row, at_least=True) if isinstance(row, Gap) else row for row in ladder.rows)
+    return replace(ladder, rows=rows)
 
 
 def _made(steps: list[Step], verdict: Verdict, now_ns: int, seen: int, most: int) -> Ladder | None:

@@ -14,14 +14,15 @@ from netprobe.analyze import analyze
 from netprobe.cli.output import draws_unicode
 from netprobe.examples import examples
 from netprobe.ladder import Box, Gap, Kind, Ladder, Silence, Step
-from netprobe.model import Frame, SettledFact, Verdict
+from netprobe.model import Citation, Endpoint, Frame, SettledFact, Verdict
 from netprobe.options import AnalyzeOptions
-from netprobe.report.ladder import WIDTH, draw, duration
+from netprobe.report.ladder import WIDTH, draw, duration, more
 from netprobe.rereading import ladder_of
-from netprobe.steps import MOST, ladder
+from netprobe.steps import MOST, READ, ladder
 from tests.ladder import Scene
 from tests.ladder import ladder as play
-from tests.samples import HOSTILE
+from tests.packets import Segment
+from tests.samples import HOSTILE, a_verdict
 from tests.situations import SITUATIONS
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -120,7 +121,12 @@ LISTED = """
 
 @pytest.mark.parametrize(
     ("how", "lines"),
-    [({}, PICTURED), ({"unicode": True}, IN_UNICODE), ({"width": 50}, LISTED), ({"width": 50, "unicode": True}, LISTED)],
+    [
+        ({}, PICTURED),
+        ({"unicode": True}, IN_UNICODE),
+        ({"width": 50}, LISTED),
+        ({"width": 50, "unicode": True}, LISTED),
+    ],
 )
 def test_a_picture(how: dict[str, int], lines: str) -> None:
     assert "\n".join(draw(of(PICTURE), **how)) == lines.strip("\n")  # type: ignore[arg-type]
@@ -202,6 +208,20 @@ def test_repetitions_are_merged_and_the_rest_is_counted() -> None:
     assert "(50 times, to 49.000)" in draw(repeated)[1]
 
 
+def test_a_long_conversation_is_not_read_to_its_end() -> None:
+    packet = Segment(src=Endpoint("192.0.2.1", 40000), dst=Endpoint("203.0.113.5", 22), flags="PA", data=b"x").packet()
+    frames = [Frame(n + 1, n * 10**9, 101, packet, len(packet)) for n in range(3 * READ)]
+    verdict = a_verdict(client=Endpoint("192.0.2.1", 40000), evidence=(Citation(3 * READ, 0, ""),))
+    found = ladder(iter(frames), verdict)
+    assert found is not None
+    first, last = found.rows
+    assert isinstance(first, Step)
+    assert isinstance(last, Step | Silence)
+    assert first.count == READ + 1
+    assert first.last_ns == frames[-1].time_ns
+    assert more(Gap(READ, at_least=True)) == "... at least 2,000 more packets"
+
+
 def test_other_connections_of_a_stranger_are_not_shown() -> None:
     found = of("""
         target passive
@@ -225,8 +245,8 @@ def a_step(**changes: object) -> Step:
 
 
 def a_ladder(*rows: Step | Silence | Gap, boxes: tuple[Box, ...] = (), **changes: str) -> Ladder:
-    fields = {"client": "192.0.2.1", "server": "203.0.113.5"} | changes
-    return Ladder(**fields, port=22, boxes=boxes, rows=rows, began_ns=0)
+    ends = {"client": "192.0.2.1", "server": "203.0.113.5"} | changes
+    return Ladder(ends["client"], ends["server"], 22, boxes, rows, 0)
 
 
 def test_hostile_text_is_harmless_and_keeps_its_line() -> None:
@@ -252,8 +272,8 @@ def test_all_names_are_whole(address: str, boxes: int) -> None:
 
 
 def test_a_long_label_finds_room_or_is_cut() -> None:
-    long = a_step(kind=Kind.ICMP, inbound=True, what="host-precedence-violation-and-more-words-than-fit-anywhere-at-all",
-                  sender="198.51.100.1", start=1, end=0)  # fmt: skip
+    words = "host-precedence-violation-and-more-words-than-fit-anywhere-at-all"
+    long = a_step(kind=Kind.ICMP, inbound=True, what=words, sender="198.51.100.1", start=1, end=0)
     (line,) = draw(a_ladder(long, boxes=(Box("198.51.100.1", 1), Box("198.51.100.2", 2))))[-1:]
     assert len(line) <= WIDTH
     assert "..." in line

@@ -230,7 +230,8 @@ def silence(row: Silence) -> str:
 
 def more(gap: Gap) -> str:
     """`... 7 more packets`."""
-    return f"... {gap.count:,} more packet{'s' if gap.count > 1 else ''}"
+    bound = "at least " if gap.at_least else ""
+    return f"... {bound}{gap.count:,} more packet{'s' if gap.count > 1 else ''}"
 
 
 def seconds(time_ns: int) -> str:
