@@ -45,12 +45,13 @@ def run(arguments: Sequence[str]) -> int:
 def _command(arguments: Sequence[str]) -> int:
     from netprobe.cli import common, config
     from netprobe.cli.app import app
+    from netprobe.cli.doctor import spelled_out
 
     taken = common.take(arguments)
     found = config.find(taken, os.environ)
     defaults = found.defaults(app)
     try:
-        app(list(taken.arguments), prog_name="netprobe", default_map=defaults)
+        app(spelled_out(taken.arguments), prog_name="netprobe", default_map=defaults)
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         return found.explained(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,11 @@ from netprobe.cli.choices import Color
 
 if TYPE_CHECKING:
     from netprobe.doctor.facts import Asked, Facts
+    from netprobe.doctor.finding import Diagnosis
+    from netprobe.interrupts import Interrupts
+
+INTERRUPTED = 130
+USUAL_S, SHORTEST_S, LONGEST_S = 60.0, 30.0, 3600.0
 
 
 def doctor(
@@ -33,6 +39,15 @@ def doctor(
     saved: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE", help="Work from saved facts, on any machine.", show_default=False),
+    ] = None,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            "--watch",
+            metavar="[SECONDS]",
+            help="See what becomes of the SYNs of `netprobe scan --marked` (60 s at most).",
+            show_default=False,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the report.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The five reasons only.")] = False,
@@ -57,50 +72,116 @@ def doctor(
       sudo netprobe doctor --user alice --source 198.51.100.7
       sudo netprobe doctor --port 2222 --facts facts.json
       netprobe doctor --from facts.json -v
+      netprobe doctor --watch             (and on the client: netprobe scan --marked SERVER)
       sudo netprobe doctor --json > doctor.json
     """
-    import os
-    import sys
-
-    from netprobe.cli.output import show, terminal_width, wants_colour
+    from netprobe.cli.output import show, tell
     from netprobe.doctor.diagnose import diagnose
     from netprobe.errors import UsageError
+    from netprobe.interrupts import Interrupts
 
     if quiet and verbose:
         raise UsageError("-q and -v contradict each other", "give one of them")
     if color not in {"auto", "always", "never"}:
         raise UsageError(f"--color {color}: not known", "write --color auto, always or never")
-    facts = _facts(port, user, source, saved)
-    if save is not None:
-        _save(facts, save)
-    found = diagnose(facts)
-    if as_json:
-        from netprobe.report import doctor_json
-
-        show(doctor_json.document(found))
-    else:
-        from netprobe.report import doctor as report
-
-        colour = wants_colour(color, sys.stdout, os.environ) if sys.stdout else False
-        width = terminal_width(sys.stdout) if sys.stdout else None
-        show(report.render(found, width=width, verbosity=-1 if quiet else verbose, colour=colour))
+    if watch is not None and not SHORTEST_S <= watch <= LONGEST_S:
+        raise UsageError(f"--watch {watch:g}: out of range", f"from {SHORTEST_S:g} to {LONGEST_S:g} seconds")
+    with Interrupts() as interrupts:  # Ctrl-C: what is known by then is told
+        if saved is not None:
+            facts = _saved(saved, port, user, source, watch)
+        else:
+            facts = _collected(_asked(port, user, source), interrupts)
+        if watch is not None and not interrupts.asked:
+            facts = _watched(facts, watch, interrupts, quiet=quiet)
+        if save is not None:
+            _save(facts, save)
+        found = diagnose(facts)
+        text = _text(found, as_json=as_json, verbosity=-1 if quiet else verbose, color=color)
+    show(text)
+    if interrupts.asked:
+        tell("interrupted: this is what was known by then")
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(1 if found.findings else 0 if found.measured else 3)
 
 
-def _facts(port: int | None, user: str | None, source: str | None, saved: Path | None) -> Facts:
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the number of seconds that a bare `--watch` stands for."""
+    found = list(arguments)
+    if found[:1] == ["doctor"]:
+        for at, word in enumerate(found):
+            if word == "--watch" and not _number("".join(found[at + 1 : at + 2])):
+                found[at] = f"--watch={USUAL_S:g}"
+    return found
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(found: Diagnosis, *, as_json: bool, verbosity: int, color: str) -> str:
+    import os
+    import sys
+
+    from netprobe.cli.output import terminal_width, wants_colour
+
+    if as_json:
+        from netprobe.report import doctor_json
+
+        return doctor_json.document(found)
+    from netprobe.report import doctor as report
+
+    colour = wants_colour(color, sys.stdout, os.environ) if sys.stdout else False
+    width = terminal_width(sys.stdout) if sys.stdout else None
+    return report.render(found, width=width, verbosity=verbosity, colour=colour)
+
+
+def _collected(asked: Asked, interrupts: Interrupts) -> Facts:
+    from netprobe.doctor.collect import Machine, collect
+
+    machine = Machine()
+    interrupts.wake = machine.stop
+    return collect(asked, machine)
+
+
+def _watched(facts: Facts, seconds: float, interrupts: Interrupts, *, quiet: bool) -> Facts:
+    """The facts with what the counters showed. Says first what to do at the other end."""
+    from dataclasses import replace
+
+    from netprobe.cli.output import tell
+    from netprobe.doctor import reading
+    from netprobe.doctor.collect.machine import Unavailable
+    from netprobe.doctor.collect.watching import watch
+
+    own = [one for family in (4, 6) for one in reading.own_addresses(facts, family)]
+    port = "" if facts.asked.port == 22 else f" -p {facts.asked.port}"
+    if not quiet:
+        tell(
+            f"watching for {seconds:g} s at most. Within the next {max(1, int(seconds) - 28)} s, type on the client: "
+            f"netprobe scan --marked{port} {own[0] if own else 'THIS-SERVER'}"
+        )
+    interrupts.wake = None
+    try:
+        return replace(facts, watch=watch(seconds, lambda: interrupts.asked))
+    except Unavailable as error:
+        return replace(facts, gaps={**facts.gaps, "watch": str(error)})
+
+
+def _saved(path: Path, port: int | None, user: str | None, source: str | None, watch: float | None) -> Facts:
+    from dataclasses import replace
+
     from netprobe.errors import UsageError
 
-    if saved is None:
-        from netprobe.doctor.collect import collect
-
-        return collect(_asked(port, user, source))
     if user is not None or source is not None:
         raise UsageError(
             "--user and --source decide what is collected", "give them where the facts are saved, with --facts"
         )
-    from dataclasses import replace
-
-    facts = read_facts(saved)
+    if watch is not None:
+        raise UsageError("--watch looks at this machine, now", "give it where the facts are saved, with --facts")
+    facts = read_facts(path)
     return facts if port is None else replace(facts, asked=replace(facts.asked, port=_port(port)))
 
 

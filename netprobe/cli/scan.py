@@ -84,6 +84,10 @@ def scan(
             show_default=False,
         ),
     ] = None,
+    marked: Annotated[
+        bool,
+        typer.Option("--marked", help="First send rounds of SYNs for `netprobe doctor --watch` on the server."),
+    ] = False,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     xml: Xml = None,
@@ -150,6 +154,11 @@ def scan(
         )
     )  # fmt: skip
     on_verdict, finished = joining(doctor, shown.on_verdict)
+    if marked:
+        from netprobe import marked as rounds
+
+        if not rounds.run(options, shown.notice):
+            raise typer.Exit(130)
     with exports, shown.progress(request.pairs(options)):
         report = exports.finish(finished(driver.run(options, on_verdict, shown.notice)), given=False)
     raise typer.Exit(shown.finish(report))

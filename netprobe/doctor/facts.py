@@ -303,6 +303,33 @@ class LogCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """The rounds of `scan --marked` over one IP version, as this machine's counters show them. `by`: the counter that
+    they were found by, or "pings" where only those were; `at_s` after the watch began; `chance`: how likely other
+    traffic looks so by itself; `sizes`: SYNs by round. `excess`: by signal, how much more than usual it moved at each
+    round; `noise`: by how much it moves anyway (standard deviation)."""
+
+    family: int
+    by: str
+    at_s: float
+    chance: float
+    sizes: tuple[int, ...]
+    excess: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    noise: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What `--watch` saw: for how many seconds, in how many samples, and the rounds that were found. `ended`: whether
+    it went on to its end or to a clear result, rather than being interrupted."""
+
+    seconds: float
+    samples: int
+    ended: bool = True
+    heard: tuple[Heard, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything. `taken` is in seconds since the epoch; `seconds` is how long it took."""
 
@@ -351,6 +378,7 @@ class Facts:
     limits: Mapping[str, int] | None = None
     counters: Mapping[str, int] | None = None
     log: tuple[LogCount, ...] | None = None
+    watch: Watch | None = None
     gaps: Mapping[str, str] = field(default_factory=dict)
 
     def why(self, name: str) -> str:

@@ -34,12 +34,15 @@ BEYOND = (
     "client, sees those."
 )
 _LABEL = 7
+WATCHED = "ND601"
 
 
 def render(found: Diagnosis, *, width: int | None = None, verbosity: int = 0, colour: bool = False) -> str:
     """The whole report as text with a final line end. `verbosity`: -1 the five reasons only, 0 findings and what
     could not be told, 1 every check with its evidence, 2 also those that do not apply."""
     blocks = ["\n".join(_head(found, width)), "\n".join(_reasons(found, width, colour))]
+    if watched := "\n".join(_watched(found, width, verbosity)):
+        blocks.insert(1, watched)
     if verbosity >= 0:
         if not found.findings:
             blocks.append(
@@ -77,6 +80,19 @@ def _reasons(found: Diagnosis, width: int | None, colour: bool) -> Iterator[str]
         yield from lines
 
 
+def _watched(found: Diagnosis, width: int | None, verbosity: int) -> Iterator[str]:
+    """What became of the client's marked SYNs, where somebody watched; what is to be done stands with the findings."""
+    if found.facts.watch is None:
+        return
+    yield f"Watched for {found.facts.watch.seconds:.0f} s:"
+    for one in found.results:
+        if one.check == WATCHED:
+            yield from _folded(f"{escape(one.says)} [{one.check}]", width, "    ", "  ")
+            if not one.finding and verbosity >= 0:
+                yield from _labelled("seen", one.because, width)
+                yield from _labelled("do", one.remedy, width)
+
+
 def _told(one: Ruling) -> str:
     checks = f" [{', '.join(one.checks)}]" if one.checks else ""
     return escape(one.because) + checks
@@ -110,7 +126,7 @@ def _others(found: Diagnosis, width: int | None, verbosity: int) -> Iterator[str
     for status, title in titles:
         lines: list[str] = []
         for one in found.results:
-            if one.status is status:
+            if one.status is status and not (one.check == WATCHED and found.facts.watch is not None):
                 why = f" {escape(one.because[0])}" if status is Status.UNKNOWN and one.because else ""
                 lines += _folded(escape(one.says) + why, width, " " * 8, f"  {one.check} ")
                 if verbosity > 0:

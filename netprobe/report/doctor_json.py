@@ -11,7 +11,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from netprobe.doctor.facts import Watch
 from netprobe.doctor.finding import Diagnosis, Result, Ruling, Status
+from netprobe.doctor.fingerprint import fate
 
 SCHEMA = "netprobe-doctor/1"
 
@@ -32,9 +34,36 @@ def document(found: Diagnosis) -> str:
         },
         "reasons": [_ruling(one) for one in found.reasons],
         "results": [_result(one) for one in found.results],
+        "watch": _watch(facts.watch),
         "summary": {status.value: sum(one.status is status for one in found.results) for status in Status},
     }
     return json.dumps(_whole(whole), indent=2, ensure_ascii=True).replace("\x7f", "\\u007f") + "\n"
+
+
+def _watch(one: Watch | None) -> dict[str, Any] | None:
+    """What --watch saw, and the word for it; numbers by signal, a list with one for each round."""
+    if one is None:
+        return None
+    heard = [(rounds, fate.fate(rounds)) for rounds in one.heard]
+    return {
+        "seconds": one.seconds,
+        "ended": one.ended,
+        "heard": [
+            {
+                "family": rounds.family,
+                "fate": what.word,
+                "then": list(what.then) if what.then else None,
+                "certain": what.certain,
+                "by": rounds.by,
+                "at_s": rounds.at_s,
+                "chance": rounds.chance,
+                "sizes": list(rounds.sizes),
+                "excess": {name: list(row) for name, row in rounds.excess.items()},
+                "noise": dict(rounds.noise),
+            }
+            for rounds, what in heard
+        ],
+    }
 
 
 def _ruling(one: Ruling) -> dict[str, Any]:

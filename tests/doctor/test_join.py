@@ -25,6 +25,7 @@ RESET, SILENCE = "reset", "no-response"
 CLOSED = ("no-listener", "reset-by-host-firewall", "reset-on-path")
 HOST_CLOSED = CLOSED[:2]
 DROPPED = ("dropped", "backlog-full", "no-listener", "reply-filtered")
+WATCHED = ("dropped", "backlog-full", "syn-filtered", "no-listener", "reply-filtered", "rate-limited")
 
 
 def wire(
@@ -85,6 +86,21 @@ TABLE = [
     (("closed-before-banner",), "syn-ack", "lab-hosts-deny", "closed-before-banner", "certain", (), "ND306"),
     (("no-banner", "other-service"), "syn-ack", "lab-daemon-stopped-by-a-signal", "no-banner", "certain", (), "ND104"),
     (("other-service",), "syn-ack", "docker-proxy", "other-service", "certain", (), "ND203"),
+    # what the server's counters showed of marked SYNs, against a healthy server's other facts
+    (CLOSED, RESET, "watched-nothing-listens", "no-listener", "likely", ("reset-on-path",), "ND601"),
+    (HOST_CLOSED, RESET, "watched-nothing-listens", "no-listener", "certain", (), "ND601"),
+    (HOST_CLOSED, RESET, "watched-reset-by-a-rule", "reset-by-host-firewall", "certain", (), "reset by netfilter"),
+    (("rejected-by-host", "rejected-on-path"), "port-unreach", "watched-rejected", "rejected-by-host", "likely", ("rejected-on-path",), "ND601"),
+    (WATCHED, SILENCE, "watched-dropped", "dropped", "certain", (), "ND601"),
+    (WATCHED, SILENCE, "watched-queue-full", "backlog-full", "certain", (), "ND601"),
+    (WATCHED, SILENCE, "watched-replies-lost", "reply-filtered", "certain", (), "reply lost"),
+    (WATCHED, SILENCE, "watched-replies-held-back", "reply-filtered", "certain", (), "ND601"),
+    (WATCHED, SILENCE, "watched-never-arrives", "dropped", "likely", ("rate-limited",), "never arrived there"),
+    (WATCHED, SILENCE, "watched-limited", "rate-limited", "certain", (), "ND601"),
+    (("rejected-by-host", "rate-limited"), "port-unreach", "watched-nothing-listens", "rejected-by-host", "likely", ("rate-limited",), "agree"),
+    (CLOSED, RESET, "watched-never-arrives", "reset-on-path", "likely", ("no-listener",), "ND601"),
+    (("rejected-by-host", "rejected-on-path"), "port-unreach", "watched-never-arrives", "rejected-on-path", "certain", (), "ND601"),
+    (("forward-without-backend", "no-listener"), RESET, "watched-forwarded", "forward-without-backend", "certain", (), "ND601"),
     # nothing known, nothing said
     (CLOSED, RESET, "empty", "no-listener", "likely", ("reset-by-host-firewall", "reset-on-path"), "not used"),
 ]  # fmt: skip

@@ -26,6 +26,9 @@ def collect(asked: Asked, machine: Machine | None = None) -> Facts:
     gaps: dict[str, str] = {}
     try:
         for parts in (first(of, asked), second(of, asked, known), third(of, asked, known)):
+            if of.stopped:  # nothing is begun any more
+                gaps |= {name: "interrupted" for names in parts for name in names.split()}
+                continue
             values, missing = together(of, parts)
             known |= values
             gaps |= missing

@@ -31,6 +31,7 @@ PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "
 LARGEST_FILE = 4 << 20
 PIECE = 64 << 10
 COMMAND_S = 1.5  # no command that is asked here needs a tenth of it on a healthy machine
+_LOOK_EVERY_S = 0.05  # how soon an interrupt is minded
 ROOT_S, USER_S = 4.0, 2.2  # for everything together; the report comes on top
 
 
@@ -70,6 +71,7 @@ class Machine:
         self.began = time.monotonic()
         self.running: set[subprocess.Popen[bytes]] = set()
         self.deadline = self.began + (budget_s or (ROOT_S if self.is_root else USER_S))
+        self.stopped = False
 
     def now(self) -> int:
         """Seconds since the epoch."""
@@ -82,6 +84,11 @@ class Machine:
     def left(self) -> float:
         """Seconds until facts must be complete."""
         return self.deadline - time.monotonic()
+
+    def stop(self) -> None:
+        """Wait for nothing any more: what isn't known by now stays unknown. May be called from a signal handler."""
+        self.stopped = True
+        self.deadline = time.monotonic()
 
     # ----------------------------------------------------------------------- files
 
@@ -180,7 +187,7 @@ class Machine:
         said = shlex.join(argv)
         seconds = min(seconds, self.left())
         if seconds <= 0:
-            raise Unavailable(f"`{said}` was not run: no time was left")
+            raise Unavailable("interrupted" if self.stopped else f"`{said}` was not run: no time was left")
         environment = {"PATH": self.path, "LC_ALL": "C", "LANG": "C"}
         try:
             process = subprocess.Popen(
@@ -259,11 +266,13 @@ def together(machine: Machine, parts: Mapping[str, Part]) -> tuple[dict[str, Any
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, machine.left()))
+        while thread.is_alive() and (left := machine.left()) > 0:
+            thread.join(min(left, _LOOK_EVERY_S))
+    late = "interrupted" if machine.stopped else f"it took longer than {machine.elapsed():.1f} s"
     values: dict[str, Any] = {}
     gaps: dict[str, str] = {}
     for names in parts:
-        found = made.get(names, f"it took longer than {machine.elapsed():.1f} s")
+        found = made.get(names, late)
         for name in names.split():
             value = found if isinstance(found, str) else found.get(name, Unavailable("it was not found"))
             if isinstance(value, Unavailable):

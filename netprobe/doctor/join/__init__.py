@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netprobe.doctor.facts import Facts
+from netprobe.doctor.fingerprint.fate import NEVER_ARRIVED
 from netprobe.doctor.join.rows import said, would_answer_something
 from netprobe.doctor.join.view import View, behind_translation, look, owns
 from netprobe.model import Alternative, Certainty, Origin, OriginKind, Verdict
@@ -131,16 +132,19 @@ def _raised(certainty: Certainty, limit: Certainty) -> Certainty:
 
 def _before_the_host(verdict: Verdict, view: View) -> Verdict:
     """Silence, although the machine itself would surely answer: what drops stands before it."""
-    if verdict.reason != "no-response" or not would_answer_something(view):
+    lost = view.met == NEVER_ARRIVED
+    if verdict.reason != "no-response" or not (lost or would_answer_something(view)):
         return verdict
     says = "the server's firewall lets the SYN in and the answer out: what drops stands before the server"
+    if lost:
+        says = "marked SYNs never arrived there, though pings did: what drops stands before the server"
     origin = verdict.origin
     if origin.kind is not OriginKind.PATH:
         origin = replace(origin, kind=OriginKind.PATH, address=None)
     remedy = "look before the server: a cloud's security groups and network ACLs, a provider's or a router's firewall"
     return replace(
         verdict,
-        because=(*verdict.because, _by(says, "ND301")),
+        because=(*verdict.because, _by(says, "ND601" if lost else "ND301")),
         origin=origin,
         remedy=(remedy, *verdict.remedy),
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from netprobe.doctor import reading
+from netprobe.doctor.fingerprint import fate
 from netprobe.doctor.firewall import Kind
 from netprobe.doctor.join.view import View
 
@@ -30,8 +31,16 @@ class Row:
         waiting, limit = view.queue or (0, 0)
         to = view.way.destination[0] if view.way is not None and view.way.destination else "another machine"
         places = reading.places(view.there)
+        met = view.met.replace("-", " ")
         return self.says.format(
-            port=view.port, address=view.address, rule=view.rule, places=places, waiting=waiting, limit=limit, to=to
+            port=view.port,
+            address=view.address,
+            rule=view.rule,
+            places=places,
+            waiting=waiting,
+            limit=limit,
+            to=to,
+            met=met,
         )
 
 
@@ -103,7 +112,55 @@ SILENT = "nothing listens on port {port}"
 DECIDES = "the server's firewall decides: {rule}"
 PROVES, STRIKES = True, False
 
+# Which causes fit what the marked SYNs met; the others of HERE are struck out by it.
+FITTING: dict[str, tuple[str, ...]] = {
+    fate.STACK_RESET: ("no-listener",),
+    fate.FILTER_RESET: ("reset-by-host-firewall",),
+    fate.REJECTED: ("rejected-by-host",),
+    fate.DROPPED: ("dropped", "syn-filtered"),
+    fate.REVERSE_PATH: ("dropped",),
+    fate.QUEUE_FULL: ("backlog-full",),
+    fate.FORWARDED: ("forward-without-backend",),
+    fate.REPLY_LOST: ("reply-filtered",),
+    fate.REPLY_HELD: ("reply-filtered", "no-listener"),
+    fate.NO_WAY_BACK: ("reply-filtered", "no-listener"),
+    fate.NEVER_ARRIVED: (),
+    fate.LIMITED: ("rate-limited",),
+}
+PROVEN = tuple(dict.fromkeys(causes[0] for causes in FITTING.values() if causes))
+HERE = (
+    *("no-listener", "reset-by-host-firewall", "rejected-by-host", "syn-filtered", "backlog-full", "reply-filtered"),
+    *("dropped", "rate-limited"),
+)
+MET = "the server's counters followed the marked SYNs: {met}"
+
+
+def met(cause: str) -> Callable[[View], bool]:
+    """The marked SYNs met just this."""
+    words = {word for word, causes in FITTING.items() if causes[:1] == (cause,)}
+    return lambda view: view.met in words
+
+
+def met_other(cause: str) -> Callable[[View], bool]:
+    """The marked SYNs met something that this isn't; silence on the way is a drop, too."""
+    here = {word for word, causes in FITTING.items() if cause not in causes}
+    if cause == "dropped":
+        here -= {fate.NEVER_ARRIVED}
+    if cause == "rate-limited":
+        here -= {fate.DROPPED, fate.REJECTED, fate.FILTER_RESET, fate.NEVER_ARRIVED}
+    return lambda view: view.fresh and view.met in here
+
+
+def never_arrived(view: View) -> bool:
+    """An answer came, and the server never saw what it answers."""
+    return view.met == fate.NEVER_ARRIVED
+
+
 ROWS: tuple[Row, ...] = (
+    *(Row(cause, PROVES, met(cause), MET, "ND601") for cause in PROVEN),
+    Row("reset-on-path", PROVES, never_arrived, MET, "ND601"),
+    Row("rejected-on-path", PROVES, never_arrived, MET, "ND601"),
+    *(Row(cause, STRIKES, met_other(cause), MET, "ND601") for cause in HERE),
     Row("no-listener", PROVES, reset_stopped, SILENT + ", and the server's firewall drops the reset", "ND302"),
     Row("no-listener", PROVES, closed_by_kernel, SILENT + ", and the server's firewall lets the SYN in", "ND201"),
     Row("reset-by-host-firewall", PROVES, lambda v: v.stops(with_=str), DECIDES, "ND301"),

@@ -10,6 +10,7 @@ from netprobe.doctor.checks.filters import machine, ruleset, unseen
 from netprobe.doctor.diagnose import diagnose
 from netprobe.doctor.facts import Facts, Listener
 from netprobe.doctor.finding import Result, Status
+from netprobe.doctor.fingerprint import fate
 from netprobe.doctor.firewall import Kind, Query, Walk
 from netprobe.model import Verdict
 
@@ -60,6 +61,15 @@ class View:
         return not any(
             one.kind is Kind.REJECT and isinstance(one.reject, with_) for one in (self.way.decided, *self.way.sometimes)
         )
+
+    @property
+    def met(self) -> str:
+        """What marked SYNs of this IP version certainly met on the server, by its counters; "" where nobody watched."""
+        family = 6 if ":" in self.address else 4
+        for one in self.facts.watch.heard if self.facts.watch is not None else ():
+            if one.family == family and (what := fate.fate(one)).certain:
+                return what.word
+        return ""
 
     @property
     def queue(self) -> tuple[int, int] | None:
