@@ -62,3 +62,21 @@ class AnalyzeOptions:
     display_filter: str | None = None
     cross_check: bool = False
     compiled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitOptions:
+    """One `netprobe wait`: look at `target` every `interval_s`, or as often as the budget of probing allows, until it
+    is any of `until` (`up`, `down`, a state, a cause) or `timeout_s` have passed (None: for ever)."""
+
+    target: Target
+    port: int
+    until: tuple[str, ...] = ("up",)
+    timeout_s: float | None = None
+    interval_s: float = 6.0
+    families: tuple[int, ...] = (4, 6)
+    expect: str | None = None
+    source_port: int | None = None
+    interface: str | None = None
+    banner_wait_s: float = DEFAULT_BANNER_WAIT_S
+    force_connect: bool = False

@@ -22,7 +22,7 @@ BASH = SHARE / "bash-completion" / "completions" / "netprobe"
 ZSH = SHARE / "zsh" / "site-functions" / "_netprobe"
 FISH = SHARE / "fish" / "vendor_completions.d" / "netprobe.fish"
 MAN = SHARE / "man" / "man1" / "netprobe.1"
-NAMES = ("", "scan", "analyze", "replay", "doctor", "explain")
+NAMES = ("", *(one.name for one in surface().commands))
 
 
 @cache

@@ -13,6 +13,7 @@ from netprobe.cli.doctor import doctor
 from netprobe.cli.explain import explain
 from netprobe.cli.replay import replay
 from netprobe.cli.scan import scan
+from netprobe.cli.wait import wait
 
 _ABOUT = """Tells why a TCP connection fails, SSH's "Connection refused" above all, and proves it with packets.
 
@@ -53,6 +54,7 @@ def _options(
 
 quicken()
 app.command(cls=Command, no_args_is_help=True, short_help="Why does a connection fail? Find out by probing.")(scan)
+app.command(cls=Command, no_args_is_help=True, short_help="Wait until a port is up; every change is told.")(wait)
 app.command(cls=Command, no_args_is_help=True, short_help="Why did it fail? Find out from saved captures.")(analyze)
 app.command(cls=Command, no_args_is_help=True, short_help="Captures as regression tests: expected against found.")(
     replay

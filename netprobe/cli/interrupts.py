@@ -20,6 +20,8 @@ def listen() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _interrupt)
+    # Whoever asks how far a run is must not end it: before and after the time that there is an answer it is ignored.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

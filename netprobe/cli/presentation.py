@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netprobe.cli.output import draws_unicode, show, show_octets, tell, terminal_width, wants_colour
-from netprobe.cli.progress import Progress, ReadingProgress
+from netprobe.cli.progress import Progress, ReadingProgress, WaitingProgress
 from netprobe.errors import UsageError
 from netprobe.interrupts import Interrupts
 from netprobe.model import Verdict
@@ -72,6 +72,10 @@ class Presentation:
         """The progress line of reading files; used as a context. Not where the result itself runs over the terminal."""
         together = self._form in {"jsonl", "csv", "nothing"} and sys.stdout is not None and sys.stdout.isatty()
         return ReadingProgress(wanted=self._verbosity >= 0 and not together)
+
+    def looking(self, line_of: Callable[[float], str]) -> WaitingProgress:
+        """The progress line of a wait; used as a context."""
+        return WaitingProgress(line_of, wanted=self._verbosity >= 0)
 
     def on_verdict(self, verdict: Verdict) -> None:
         """One verdict has settled."""

@@ -1,4 +1,5 @@
-"""A progress line on standard error while a run lasts: after two seconds, on a terminal, and gone when it ends.
+"""A progress line on standard error while a run lasts: after two seconds, on a terminal, and gone when it ends. SIGUSR1
+makes a run say the same at any time.
 
 House rules of this file:
 1. An interval timer drives it, not a thread: the wire drops privileges for the one thread there is.
@@ -8,9 +9,11 @@ House rules of this file:
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
@@ -30,6 +33,7 @@ class Progress:
         self._wanted = wanted and able
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGUSR1, self._tell)
         if self._wanted:
             signal.signal(signal.SIGALRM, self._show)
             signal.setitimer(signal.ITIMER_REAL, _FIRST_S, _EVERY_S)
@@ -38,9 +42,15 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         if self._wanted:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            self.clear()
+
+    def clear(self) -> None:
+        """Take the line away, since the result is about to be written over it; it comes again by itself."""
+        if self._wanted:
             self._write("\r\x1b[K")
 
     def advance(self) -> None:
@@ -56,12 +66,30 @@ class Progress:
         return f"{done}, {elapsed_s:.0f} s, {rate:.1f}/s, about {(self._total - self._done) / rate:.0f} s left"
 
     def _show(self, number: int, frame: FrameType | None) -> None:
-        self._write(f"\r\x1b[K{self.line(time.monotonic() - self._started)}")
+        room = shutil.get_terminal_size().columns - 1
+        line = self.line(time.monotonic() - self._started)
+        self._write(f"\r\x1b[K{line if len(line) <= room else line[: max(room - 1, 0)] + '…'}")
+
+    def _tell(self, number: int, frame: FrameType | None) -> None:
+        """SIGUSR1: the same as a line that stays, also where there is no terminal."""
+        start = "\r\x1b[K" if self._wanted else ""
+        self._write(f"{start}netprobe: {self.line(time.monotonic() - self._started)}\n")
 
     @staticmethod
     def _write(text: str) -> None:
         with suppress(OSError):
             os.write(2, text.encode())
+
+
+class WaitingProgress(Progress):
+    """How long is being waited, and for what: the line comes from `line_of`, given the seconds so far."""
+
+    def __init__(self, line_of: Callable[[float], str], *, wanted: bool) -> None:
+        super().__init__(0, wanted=wanted)
+        self._line_of = line_of
+
+    def line(self, elapsed_s: float) -> str:
+        return self._line_of(elapsed_s)
 
 
 class ReadingProgress(Progress):

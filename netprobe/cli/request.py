@@ -12,10 +12,12 @@ from netprobe import targets
 from netprobe.addresses import Network
 from netprobe.errors import CannotMeasure, UsageError
 from netprobe.options import ScanOptions
+from netprobe.suggest import meant, unknown
 from netprobe.targets import Target
 
 Notice = Callable[[str], None]
 
+UNTIL = ("up", "down", "open", "closed", "filtered", "unknown")
 _SLOWEST_RATE = 0.1
 _FASTEST_RATE = 10_000.0
 _LONGEST_WAIT_S = 600.0
@@ -66,7 +68,10 @@ def with_aliases(found: Iterable[Target], *, explicit_ports: bool, notice: Notic
 def check(options: ScanOptions) -> ScanOptions:
     """The same options, if their numbers and words make sense. Raises UsageError."""
     if options.expect is not None and options.expect not in targets.EXPECTATIONS:
-        raise UsageError(f"--expect {options.expect}: not known", f"one of {', '.join(targets.EXPECTATIONS)}")
+        guess = meant(options.expect, targets.EXPECTATIONS)
+        raise UsageError(
+            f"--expect {options.expect}: not known", f"{guess and guess + ' '}one of {', '.join(targets.EXPECTATIONS)}"
+        )
     if options.auth_methods and options.expect not in (None, "ssh"):
         raise UsageError(f"--auth-methods is about SSH, --expect {options.expect} is not", "leave out one of them")
     if options.user is not None and not re.fullmatch(_USER, options.user):
@@ -111,3 +116,32 @@ def find_targets(
         [*texts, *listed], ports=ports, families=families, exclude=exclude, consent=consent, zone=interface
     )
     return with_aliases(found, explicit_ports=ports is not None, notice=notice)
+
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_S = 365 * 86400.0
+
+
+def duration(text: str, option: str) -> float:
+    """Seconds, of `90`, `90s`, `5m`, `1.5h`. Raises UsageError."""
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", text.lower())
+    if found is None or found[2] not in _UNITS:
+        raise UsageError(f"{option} {text}: no time", f"write it like {option} 90, 90s, 5m or 1h")
+    seconds = float(found[1]) * _UNITS[found[2]]
+    if not 0 < seconds <= _LONGEST_S:
+        raise UsageError(f"{option} {text}: out of range", "more than nothing and up to a year")
+    return seconds
+
+
+def until(texts: Sequence[str]) -> tuple[str, ...]:
+    """What is waited for; nothing said means `up`. Raises UsageError."""
+    words = tuple(dict.fromkeys(word for text in texts for word in re.split(r"[,|\s]+", text.lower()) if word))
+    if texts and not words:
+        raise UsageError("--until: nothing given", "write --until up, for example")
+    from netprobe.rules import RULES
+
+    causes = sorted({rule.cause for rule in RULES})
+    for word in words:
+        if word not in UNTIL and word not in causes:
+            raise UsageError(f"--until {word}: neither a state nor a cause", unknown(word, [*UNTIL, *causes]))
+    return words or ("up",)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,20 +20,21 @@ from netprobe.report import Report, by_cause, pair_json, ssh_json
 SCHEMA = "netprobe/1"
 
 
-def document(report: Report) -> str:
-    """The whole report, indented, with a line end."""
-    verdicts = {"verdicts": [_verdict(verdict) for verdict in report.verdicts]}
-    return _dump(_head(report) | verdicts | _tail(report), 2) + "\n"
+def document(report: Report, more: Mapping[str, Any] | None = None, each: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The whole report, indented, with a line end. `more`: keys besides; `each`: keys besides of each verdict."""
+    besides = each or [{}] * len(report.verdicts)
+    verdicts = {"verdicts": [_verdict(one) | dict(also) for one, also in zip(report.verdicts, besides, strict=True)]}
+    return _dump(_head(report) | verdicts | _tail(report) | dict(more or {}), 2) + "\n"
 
 
-def line(verdict: Verdict) -> str:
-    """One verdict as one line, for --jsonl."""
-    return _dump(_verdict(verdict), None) + "\n"
+def line(verdict: Verdict, more: Mapping[str, Any] | None = None) -> str:
+    """One verdict as one line, for --jsonl. `more`: keys besides."""
+    return _dump(_verdict(verdict) | dict(more or {}), None) + "\n"
 
 
-def summary_line(report: Report) -> str:
-    """The last line of --jsonl: the document without its verdicts."""
-    return _dump(_head(report) | _tail(report), None) + "\n"
+def summary_line(report: Report, more: Mapping[str, Any] | None = None) -> str:
+    """The last line of --jsonl: the document without its verdicts. `more`: keys besides."""
+    return _dump(_head(report) | _tail(report) | dict(more or {}), None) + "\n"
 
 
 def _head(report: Report) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def whole(surface: Surface, command: Command) -> str:
     if command.codes:
         lines += ["", *textwrap.wrap(command.codes, WIDTH)]
     if top:
-        lines += ["", *textwrap.wrap(_MORE, WIDTH)]
+        lines += textwrap.wrap(_MORE, WIDTH)
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +100,7 @@ def _examples(examples: tuple[tuple[str, str], ...]) -> list[str]:
     column = max((len(line) for line, what in examples if what and len(line) + len(what) + 4 <= WIDTH), default=0) + 4
     lines = []
     for line, what in examples:
-        told = f"  {line}".ljust(column) + what
+        told = f"  {line}".ljust(max(column, len(line) + 4)) + what
         lines.append(told if what and len(told) <= WIDTH else f"  {line}")
     return lines
 

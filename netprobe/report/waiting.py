@@ -1,0 +1,52 @@
+"""What `netprobe wait` tells: a line for each change, with its time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+
+from netprobe.model import State, Verdict
+from netprobe.report.details import where
+from netprobe.report.escape import escape
+from netprobe.report.paint import Paint, painted, plain
+
+HEAD = ("TIME", "AFTER", "STATE", "CAUSE", "CERTAINTY", "WHERE")
+# No column can be known before its last line: so wide are the usual words.
+WIDTHS = (8, 7, 8, 22, 9, 0)
+_COLOUR = {State.OPEN: "green", State.CLOSED: "red", State.FILTERED: "yellow", State.UNKNOWN: "magenta"}
+
+
+def head() -> str:
+    """The line above the others."""
+    return _row(HEAD)
+
+
+def line(verdict: Verdict, time_ns: int, after_ns: int, *, zone: tzinfo | None = None, address: bool = False,
+         colour: bool = False) -> str:  # fmt: skip
+    """One change. `zone` None means UTC; `address`: there are several, so it is told. Ends without a line end."""
+    paint: Paint = painted if colour else plain
+    time = datetime.fromtimestamp(time_ns // 1_000_000_000, zone or UTC)
+    place = where(verdict.origin, verdict.address)
+    if verdict.cause == "up":
+        place = verdict.service.identification or "" if verdict.service else ""
+    if address and verdict.address:
+        place = f"{verdict.address}  {place}"
+    cells = (f"{time:%H:%M:%S}", duration(after_ns), str(verdict.state), verdict.cause, str(verdict.certainty), place)
+    name = "red" if verdict.state is State.OPEN and verdict.cause != "up" else _COLOUR[verdict.state]
+    return _row(tuple(escape(cell) for cell in cells), paint=lambda text: paint(name, text))
+
+
+def duration(after_ns: int) -> str:
+    """Seconds, then minutes, then hours: `8 s`, `2m05s`, `1h02m`."""
+    seconds = after_ns // 1_000_000_000
+    if seconds < 100:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes}m{seconds:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def _row(cells: tuple[str, ...], paint: object = None) -> str:
+    widths = zip(cells, WIDTHS, strict=True)
+    padded = [cell.rjust(width) if at == 1 else cell.ljust(width) for at, (cell, width) in enumerate(widths)]
+    if callable(paint):
+        padded[2] = paint(padded[2])
+    return "  ".join(padded).rstrip()
