@@ -25,6 +25,7 @@ from netprobe.tracker import Engine, Tracker, columns, link, network, octets, tr
 from netprobe.tracker import decode as decoding
 from netprobe.tracker.classes import settled_ns
 from netprobe.tracker.hosts import recall_host
+from netprobe.tracker.rows import server_room
 from netprobe.wire.capture import Batch, CaptureReader
 
 TUNNELS = 4  # one in the other, that --tunnels looks into
@@ -188,7 +189,7 @@ class _Decoder:
         self._gather: Any = None
         if engine.compiled:
             modules = (octets, link, network, transport, tunnels, decoding, gather)
-            self._gather = jit.compiled(modules, (gather.gather,), {}, notice)["gather"]
+            self._gather = jit.compiled(modules, (gather.gather,), (decoding.straight,), notice)["gather"]
             self._rows: Any = None
 
     def decoded(self, batch: Batch, first: int, last: int) -> Iterator[tuple[int, Sequence[int]]]:
@@ -210,7 +211,6 @@ class _Decoder:
 
 def _payload(said: bytes) -> Any:
     def payload(segment: Segment) -> bytes:
-        end = min(segment.offset + segment.seen, columns.S_KEPT)
-        return said[segment.offset : end] if segment.offset < end else b""
+        return said[segment.offset : min(segment.offset + segment.seen, server_room(said, 0))] if said else b""
 
     return payload

@@ -10,14 +10,18 @@ House rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
+
+from netprobe.settling import numba_inside
+from netprobe.tracker import octets
 
 ENVIRONMENT = "NETPROBE_INTERPRETED"  # set to anything, nothing is ever compiled
 
@@ -37,52 +41,47 @@ def cached(modules: Iterable[ModuleType]) -> bool:
 def compiled(
     modules: Iterable[ModuleType],
     entries: Iterable[Callable[..., Any]],
-    instead: Mapping[Callable[..., Any], Callable[..., Any]],
+    inlined: Iterable[Callable[..., Any]],
     notice: Callable[[str], None],
 ) -> dict[str, Callable[..., Any]]:
-    """The functions `entries` compiled, by name; `modules` hold them and all that they call; `instead` names functions
-    that another does the work of when compiled. Numba compiles each for the types it is first called with, or takes it
+    """The functions `entries` compiled, by name; `modules` hold them and all that they call; `inlined` become part of
+    whoever calls them. Numba compiles each for the types it is first called with, or takes it
     from the cache. `notice` hears when it will take long."""
     sources = tuple(modules)
     folder = _writable(_folder(sources))
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if not any(folder.rglob("*.nbc")):
         notice("compiling the packet loop for this machine, once: about 15 s")
-    import numba
+    with numba_inside.uncollected():
+        import numba
 
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-    wanted = set(entries)
-    twins: dict[Any, Any] = {}
+    wanted, inner = set(entries), set(inlined)
+    twins: dict[Any, Any] = {octets.borrowed: numba_inside.borrowed(), octets.copy: numba_inside.copied()}
     spaces = []
     for module in sources:
         space = dict(vars(module))
         spaces.append(space)
         for name, value in vars(module).items():
-            if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            if isinstance(value, FunctionType) and value.__module__ == module.__name__ and value not in twins:
                 twin = FunctionType(value.__code__, space, name, value.__defaults__, value.__closure__)
                 twin.__module__ = value.__module__
                 twin.__qualname__ = value.__qualname__
                 options: dict[str, Any] = {"cache": value in wanted, "no_cpython_wrapper": value not in wanted}
-                twins[value] = _without_literals(numba.njit(nogil=True, error_model="numpy", **options)(twin))
-    twins.update({function: twins[other] for function, other in instead.items()})
+                options["forceinline"] = value in inner
+                made = numba.njit(nogil=True, error_model="numpy", **options)(twin)
+                twins[value] = numba_inside.without_literals(made)
     for space in spaces:
         space.update({name: twins[v] for name, v in space.items() if isinstance(v, FunctionType) and v in twins})
     return {function.__name__: twins[function] for function in wanted}
 
 
-def _without_literals(dispatcher: Any) -> Any:
-    """A constant argument is an integer like others: Numba would compile a function anew for each. Halves the time."""
-    from numba.core import types
-
-    template = dispatcher.get_call_template
-
-    plain: Callable[[Any], Any] = types.unliteral
-
-    def get_call_template(args: Iterable[Any], kws: Mapping[str, Any]) -> Any:
-        return template(tuple(map(plain, args)), {name: plain(kind) for name, kind in kws.items()})
-
-    dispatcher.get_call_template = get_call_template
-    return dispatcher
+@contextlib.contextmanager
+def compiling(modules: Iterable[ModuleType], entries: Iterable[Callable[..., Any]]) -> Iterator[None]:
+    """While this lasts, what `compiled` gave for these modules and entries is called for the first time."""
+    names = {name for module in modules for name, value in vars(module).items() if isinstance(value, FunctionType)}
+    with numba_inside.uncollected(), numba_inside.only_linked(names - {entry.__name__ for entry in entries}):
+        yield
 
 
 def _folder(modules: Iterable[ModuleType]) -> Path:

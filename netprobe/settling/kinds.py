@@ -15,6 +15,7 @@ from netprobe.model import Mode, TargetFact, Verdict
 from netprobe.settling.patterns import FIRST_WINDOW, MARKS, PORTS, Pattern, pattern
 from netprobe.tracker import Engine, Tracker, columns
 from netprobe.tracker.classes import KEY, PRIME, RANGE, SSH_PORT, settled_ns
+from netprobe.tracker.rows import server_room
 from netprobe.verdict import diagnose
 
 Row = Sequence[int]
@@ -152,9 +153,9 @@ class Settling:
         talks, at = self.tracker.talks, (r[columns.TALK] - 1) * columns.TALK_WIDTH
 
         def payload(segment: Segment) -> bytes:
-            end = min(segment.offset + segment.seen, columns.S_KEPT)
-            if not r[columns.TALK] or segment.offset >= end:
+            if not r[columns.TALK]:
                 return b""
+            end = min(segment.offset + segment.seen, server_room(talks, at))
             return bytes(talks[at + segment.offset : at + end])
 
         return payload
@@ -195,4 +196,3 @@ def _inside(r: Row, ranges: Sequence[int], n: int) -> bool:
 
 def _put(r: list[int], at: int, text: str) -> None:
     r[at : at + 4] = words(text)
-

@@ -37,7 +37,8 @@ from netprobe.tracker.columns import (
     WINDOW,
 )
 from netprobe.tracker.decode import Row
-from netprobe.tracker.rows import Rows, copy_each
+from netprobe.tracker.octets import borrowed, copy
+from netprobe.tracker.rows import Rows
 
 # --- what stands in the gaps of a pattern
 SERVER_TEXT = 1
@@ -134,6 +135,7 @@ def fill(
     """The lines of the rows settled[first:last] into `out`; row i has the pattern that begins at patterns[chosen[i]]:
     how many pieces, then (where it begins in `literals`, its length, the gap after it or 0) for each. Returns the first
     row for which there was no room; state[0] becomes the number of bytes written."""
+    table, out = borrowed(table), borrowed(out)
     to = 0
     room = len(out)
     for i in range(first, last):
@@ -148,7 +150,7 @@ def fill(
             if to + length + 64 > room:
                 state[0] = begin
                 return i
-            copy_each(out, to, literals, start, length)
+            copy(out, to, literals, start, length)
             to += length
             gap = patterns[q + 2]
             if gap != 0:

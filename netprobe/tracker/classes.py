@@ -65,7 +65,6 @@ from netprobe.tracker.columns import (
     S_DATA,
     S_FIN,
     S_HOLES,
-    S_KEPT,
     S_SEGMENTS,
     S_SEGMENTS_N,
     SEGMENT_WIDTH,
@@ -85,7 +84,8 @@ from netprobe.tracker.columns import (
 )
 from netprobe.tracker.decode import Row
 from netprobe.tracker.hosts import host_word
-from netprobe.tracker.rows import Rows, patience
+from netprobe.tracker.octets import borrowed
+from netprobe.tracker.rows import Rows, patience, server_room
 from netprobe.tracker.sides import looks, since
 
 SECOND = 1_000_000_000
@@ -201,7 +201,7 @@ def ranks(r: Row) -> int:
     return found & 0x7FFFFFFFFFFFFFFF
 
 
-def joined(r: Row) -> int:
+def joined(r: Row, talks: Sequence[int]) -> int:
     """How many bytes of the server's stream are there without a gap, as far as they are kept."""
     have = 0
     for _ in range(S_SEGMENTS_N):
@@ -216,7 +216,7 @@ def joined(r: Row) -> int:
                 grew = True
         if not grew:
             break
-    return min(have, S_KEPT)
+    return min(have, server_room(talks, (r[TALK] - 1) * TALK_WIDTH))
 
 
 def classify(
@@ -232,6 +232,7 @@ def classify(
     """The keys of `count` rows, KEY words each, one after the other; the first word of a row that is no attempt is -1.
     `ranges` are special address ranges as RANGE words each,
     `secret` two random numbers below PRIME."""
+    table, talks, keys = borrowed(table), borrowed(talks), borrowed(keys)
     for n in range(count):
         r = table[settled[n]]
         if is_attempt(r):
@@ -354,7 +355,7 @@ def talk_words(r: Row, talks: Sequence[int], secret: Sequence[int], keys: Mutabl
     """What the server said, as two polynomial hashes at a secret point: up to the end of the SSH identification, and
     whether a KEXINIT follows; where there is no identification, all that is kept."""
     at = (r[TALK] - 1) * TALK_WIDTH
-    have = joined(r)
+    have = joined(r, talks)
     line = 0
     end = have
     follows = 0

@@ -233,6 +233,7 @@ B_TOO_BIG = 53
 SIGNS_WIDTH = 9
 # --- the first payload bytes of a connection, in a place of their own: the server's, then the client's
 S_KEPT = 2048
+S_IDENTIFIED = 264  # of the server's, where they are an identification (257 at most) and the next packet's first
 C_KEPT = 512
 TALK_WIDTH = S_KEPT + C_KEPT
 

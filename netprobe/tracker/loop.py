@@ -125,6 +125,7 @@ from netprobe.tracker.columns import (
 )
 from netprobe.tracker.decode import Buffer, Row, decode
 from netprobe.tracker.hosts import N_OPEN, N_PING, N_RESET, note_host
+from netprobe.tracker.octets import borrowed
 from netprobe.tracker.rows import Rows, distance, find, keep, open_row, over, remember, same, segment
 from netprobe.tracker.sides import flipped, follow, keep_rhythm
 from netprobe.tracker.undecoded import count_what
@@ -567,6 +568,10 @@ def advance(
     """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. Stops before a frame
     for which no row or no place for payload might be free, and returns its index, else `last`. The caller keeps `slots`
     at most half full."""
+    buffer, talks = borrowed(buffer), borrowed(talks)
+    table, slots, hosts = borrowed(table), borrowed(slots), borrowed(hosts)
+    free_rows, free_talks = borrowed(free_rows), borrowed(free_talks)
+    counters, d = borrowed(counters), borrowed(d)
     mask = len(slots) - 2  # behind the last place stands the hash's key
     for i in range(first, last):
         if counters[N_FREE_ROWS] <= counters[N_RESERVE] or counters[N_FREE_TALKS] == 0:

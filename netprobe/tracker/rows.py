@@ -46,6 +46,8 @@ from netprobe.tracker.columns import (
     G_OFFSET,
     G_SEEN,
     G_TIME,
+    I_FRAME,
+    ICMP,
     IP_ID,
     K_TCP,
     KIND,
@@ -61,6 +63,7 @@ from netprobe.tracker.columns import (
     REPLACED,
     RST,
     S_FIN,
+    S_IDENTIFIED,
     S_KEPT,
     SEGMENT_WIDTH,
     SEQ,
@@ -79,14 +82,17 @@ from netprobe.tracker.columns import (
 )
 from netprobe.tracker.decode import Buffer, Row
 from netprobe.tracker.hosts import recall_host
+from netprobe.tracker.octets import copy
 
 Rows = Sequence[Row]
 
 # How long a row waits for a packet that still belongs to it. Closed: a repeated FIN, the next SYN of a client that
-# takes a reset for a "try again" (Windows: 0.5 s). Unanswered: Linux repeats a SYN after 1, 2, 4 ... 64 s
-# (tcp_syn_retries 6). Half closed: twice as long as Linux keeps FIN-WAIT-2 (tcp_fin_timeout, 60 s). Idle: sessions
-# without keepalive.
-CLOSED_NS = 5_000_000_000
+# takes a reset for a "try again" (Windows: 0.5 s). Unreachable: the next SYN where an ICMP error answered the first,
+# after which most systems give up (the first gap is 1 s, 3 s on old ones). Unanswered: Linux repeats a SYN after 1, 2,
+# 4 ... 64 s (tcp_syn_retries 6). Half closed: twice as long as Linux keeps FIN-WAIT-2 (tcp_fin_timeout, 60 s). Idle:
+# sessions without keepalive. Each MB of rows that wait costs 2 ms (a virtual machine's fresh pages).
+CLOSED_NS = 2_000_000_000
+UNREACHABLE_NS = 10_000_000_000
 UNANSWERED_NS = 70_000_000_000
 SLACK_NS = 5_000_000_000
 HALF_CLOSED_NS = 120_000_000_000
@@ -235,20 +241,25 @@ def keep(
     if r[TALK] == 0:
         counters[N_FREE_TALKS] -= 1
         r[TALK] = free_talks[counters[N_FREE_TALKS]] + 1
-    to = (r[TALK] - 1) * TALK_WIDTH + offset + (0 if at < C_SEGMENTS else S_KEPT)
-    count = min(seen, room - offset)
-    copy(talks, to, b, begin, count)
+        talks[(r[TALK] - 1) * TALK_WIDTH] = 0  # it may have begun with an identification of another connection
+    to = (r[TALK] - 1) * TALK_WIDTH
+    if at < C_SEGMENTS:
+        room = server_room(talks, to)
+    else:
+        to += S_KEPT
+    if offset < room:
+        copy(talks, to + offset, b, begin, min(seen, room - offset))
 
 
-def copy(target: MutableSequence[int], to: int, source: Sequence[int], begin: int, count: int) -> None:
-    """Some bytes from one place to another."""
-    target[to : to + count] = source[begin : begin + count]
-
-
-def copy_each(target: MutableSequence[int], to: int, source: Sequence[int], begin: int, count: int) -> None:
-    """The same for compiled code, which takes seconds to compile a slice and copies as fast without."""
-    for i in range(count):
-        target[to + i] = source[begin + i]
+def server_room(talks: Sequence[int], at: int) -> int:
+    """How many of the server's first bytes, kept from talks[at] on, count: with an SSH identification at once, those up
+    to the header of the packet that follows; else S_KEPT. Not so after what may be netprobe's own, echoed."""
+    if talks[at] != 83 or talks[at + 1] != 83 or talks[at + 2] != 72 or talks[at + 3] != 45 or talks[at + 8] == 110:
+        return S_KEPT
+    for i in range(at, at + S_IDENTIFIED - 7):
+        if talks[i] == 10:
+            return S_IDENTIFIED
+    return S_KEPT
 
 
 def patience(r: Row) -> int:
@@ -260,6 +271,8 @@ def patience(r: Row) -> int:
     if r[S_FIN + FRAME] != 0 or r[C_FIN + FRAME] != 0:
         return HALF_CLOSED_NS
     if r[SYNACK + FRAME] == 0 and r[MIDSTREAM] == 0:
+        if r[FIRST + COUNT] == 1 and r[ICMP + I_FRAME] != 0:
+            return UNREACHABLE_NS
         if r[FIRST + COUNT] < 3:
             return UNANSWERED_NS
         # The gap between two SYNs doubles: once there were three, the next one is due before twice the time so far.

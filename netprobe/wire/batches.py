@@ -8,6 +8,7 @@ House rules of this file:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableSequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from netprobe.model import Fact, Frame
@@ -83,17 +84,21 @@ class Batch:
 def batches(
     stream: ByteStream, reading: pcap.Reading | pcapng.Reading, size: int, compiled: Compile | None
 ) -> Iterator[Batch]:
-    """Every frame and fact of `stream`, in order, at most `size` frames or facts at a time."""
+    """Every frame and fact of `stream`, in order, at most `size` frames or facts at a time. Compiled, each stays valid
+    while the next is made."""
     columns = lists if compiled is None else arrays
     loop = reading.loop if compiled is None else compiled(reading.loop)
     batch = Batch(size, columns)
+    other = batch if compiled is None else Batch(size, columns)
     state = columns(STATE)
     window: Any = None
+    view: Any = None
     table = _Table()
     while True:
         if window is not stream.buffer:
             window = stream.buffer
-            batch.buffer = window if compiled is None else octets(window)
+            view = window if compiled is None else octets(window)
+        batch.buffer = view
         batch.base = stream.base
         why = MORE
         if reading.ready:
@@ -112,6 +117,9 @@ def batches(
             why = state[WHY]
         if (batch.count or batch.facts) and (why in (FULL, MORE, BROKEN) or len(batch.facts) >= size):
             yield batch
+            if compiled is not None:
+                stream.turn()
+                batch, other = other, batch
             batch.count = 0
             batch.facts = []
             if why == FULL:
@@ -128,6 +136,18 @@ def batches(
             batch.facts.append((batch.count, record))
     if batch.count or batch.facts:
         yield batch
+
+
+def ahead(given: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, each made by a second thread while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        made = thread.submit(next, given, None)
+        try:
+            while (batch := made.result()) is not None:
+                made = thread.submit(next, given, None)
+                yield batch
+        finally:
+            made.cancel()
 
 
 def lists(size: int) -> MutableSequence[int]:

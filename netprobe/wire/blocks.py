@@ -102,7 +102,8 @@ class Notes:
 class ByteStream:
     """A file read forwards only (it may be a pipe): `buffer[at:end]` is what has been read ahead.
 
-    Positions in `buffer` hold until `fill` or `more` is called, which `read` and `peek` do when they need to.
+    Positions in `buffer` hold until `fill` or `more` is called, which `read` and `peek` do when they need to. After
+    `turn`, the buffer that was there stays as it is until both have been called once more.
     """
 
     def __init__(self, source: Source | IO[bytes], window: int = WINDOW) -> None:
@@ -111,6 +112,8 @@ class ByteStream:
         self._poll = _poll(source)
         self._source_ready = getattr(source, "ready", None)
         self.buffer = bytearray(window)
+        self._other: bytearray | None = None
+        self._turn = False
         self.at = 0
         self.end = 0
         self.finished = False
@@ -177,11 +180,18 @@ class ByteStream:
         with contextlib.suppress(OSError):
             self._source.close()
 
+    def turn(self) -> None:
+        """Somebody uses the buffer while the next is filled."""
+        self._turn = True
+
     def _make_room(self, count: int) -> None:
         """Move what is left to the front; a larger window where that is not enough."""
         rest = self.end - self.at
         room = self.buffer
-        if rest == len(room) or count > len(room):
+        if self._turn:
+            room = self._other if self._other is not None else bytearray(len(room))
+            self._other, self._turn = self.buffer, False
+        if rest >= len(room) or count > len(room):
             room = bytearray(max(2 * len(room), count))
         if self.at or room is not self.buffer:
             with memoryview(self.buffer) as old, memoryview(room) as new:

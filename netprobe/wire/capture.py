@@ -19,7 +19,7 @@ from typing import IO
 from netprobe.errors import UnreadableCapture
 from netprobe.model import Record
 from netprobe.wire import pcap, pcapng
-from netprobe.wire.batches import Batch, Compile, batches
+from netprobe.wire.batches import Batch, Compile, ahead, batches
 from netprobe.wire.blocks import WINDOW, ByteStream, Damage, EndError, Notes
 from netprobe.wire.compression import MOST_UNPACKED, SIGNATURE, Unpacked, kind_of
 
@@ -75,9 +75,11 @@ class CaptureReader:
 
     def batches(self, size: int = 65536, compiled: Compile | None = None) -> Iterator[Batch]:
         """The same in batches of at most `size` frames, each valid until the next is asked for. `compiled` turns a
-        function of index.py into its compiled form, numba.njit for example, and all it calls."""
+        function of index.py into its compiled form, numba.njit for example, and all it calls; a file is then read by a
+        second thread."""
         try:
-            yield from batches(self._bytes, self._reading, size, compiled)
+            given = batches(self._bytes, self._reading, size, compiled)
+            yield from ahead(given) if compiled is not None and self.size else given
         finally:
             self.close()
 
