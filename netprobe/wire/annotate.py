@@ -130,6 +130,8 @@ class _Copy:
                 self.done.without += grown is None
             self._append(grown if grown is not None else octets)
         self._close_section()
+        if not self._written and not self._queued:  # its very beginning is damaged
+            self._append(_section_header(self._about))
 
     def pcap(self, stream: ByteStream) -> None:
         """Put packets into blocks of their own."""
