@@ -202,7 +202,8 @@ def _read(
         selection = options.selection.also(options.servers)
         decisive = None if asked is None else asked.decisive
         giving = Giving(settling, engine, selection, on_verdict, outlets, marks=marks, decisive=decisive)
-        found = _capture(_chained(first, batches), giving, Flow(settling.tracker, engine, giving.give, marks))
+        flow = Flow(settling.tracker, engine, giving.give, marks, settling.sessions)
+        found = _capture(_chained(first, batches), giving, flow)
     found.status = CaptureStatus(
         packets=found.status.packets,
         dropped=max(reader.dropped, found.status.dropped),

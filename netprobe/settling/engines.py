@@ -120,7 +120,7 @@ def _read(capture: bytes, engine: Engine) -> None:
 
     settling = Settling(engine)
     lines = Lines(settling, engine, lambda _: None)
-    flow = Flow(settling.tracker, engine, partial(lines.give, causes=Counter()))
+    flow = Flow(settling.tracker, engine, partial(lines.give, causes=Counter()), None, settling.sessions)
     reader = CaptureReader(io.BytesIO(capture))
     for batch in reader.batches(64, lambda one: getattr(engine.functions, one.__name__)):
         flow.feed(batch)

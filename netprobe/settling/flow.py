@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
+from netprobe.settling.sessions import Sessions
 from netprobe.tracker import SMALL, Engine, Tracker
 from netprobe.wire.batches import Batch
 
@@ -29,9 +30,17 @@ class Flow:
     """The frames of one capture. `give` gets the numbers of settled rows, in order of their first packets; the rows are
     theirs until it returns."""
 
-    def __init__(self, tracker: Tracker, engine: Engine, give: Give, marks: Taker | None = None) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        engine: Engine,
+        give: Give,
+        marks: Taker | None = None,
+        sessions: Sessions | None = None,
+    ) -> None:
         self.tracker = tracker
         self._marks = marks
+        self._sessions = sessions
         self._give = give
         self._pool = ThreadPoolExecutor(1) if engine.compiled else None
         self._away: list[int] = []
@@ -60,13 +69,18 @@ class Flow:
             )
             if self._marks is not None:
                 self._marks.take(batch.numbers, first, at, self._touched)
-            if at < batch.count:
+            if self._sessions is not None and tracker.heard_count:
+                self._sessions.take(batch.buffer)
+            elif at < batch.count:
                 self._make_room()
 
     def finish(self) -> None:
         """All that is left settles."""
         self._fetch()
-        self._give(self.tracker.settled(everything=True))
+        settled = self.tracker.settled(everything=True)
+        if self._sessions is not None:
+            self._sessions.settle(settled)
+        self._give(settled)
 
     def close(self) -> None:
         """End the second thread."""
@@ -94,6 +108,8 @@ class Flow:
 
     def _send(self, settled: list[int]) -> None:
         self._away = settled
+        if self._sessions is not None:
+            self._sessions.settle(settled)
         if self._pool is None:
             self._give(settled)
         else:

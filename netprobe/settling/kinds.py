@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netprobe.addresses import SPECIAL
@@ -13,6 +13,7 @@ from netprobe.attempts import Attempt, Form, Segment, attempt, words
 from netprobe.evidence import collect, host_of
 from netprobe.model import Mode, TargetFact, Verdict
 from netprobe.settling.patterns import FIRST_WINDOW, MARKS, PORTS, Pattern, pattern
+from netprobe.settling.sessions import Sessions
 from netprobe.tracker import Engine, Tracker, columns
 from netprobe.tracker.classes import KEY, PRIME, RANGE, SSH_PORT, settled_ns
 from netprobe.tracker.rows import server_room
@@ -39,13 +40,16 @@ class Kind:
 
 
 class Settling:
-    """The attempts of one capture, in a table whose rows are used again."""
+    """The attempts of one capture, in a table whose rows are used again. `sessions`: SSH sessions are read."""
 
-    def __init__(self, engine: Engine, capacity: int = 64, vantage: str | None = None, depth: int = 0) -> None:
+    def __init__(
+        self, engine: Engine, capacity: int = 64, vantage: str | None = None, depth: int = 0, *, sessions: bool = True
+    ) -> None:
         self._engine = engine
         self._vantage = vantage
         self.vantages: Counter[str] = Counter()  # attempts by the side they were captured on
-        self.tracker = Tracker(reuses=True, engine=engine, capacity=capacity, depth=depth)
+        self.tracker = Tracker(reuses=True, sessions=sessions, engine=engine, capacity=capacity, depth=depth)
+        self.sessions = Sessions(self.tracker)
         self._kinds: dict[bytes, Kind] = {}
         self._ranges = engine.integers(RANGE * len(SPECIAL))
         self._made_up: list[str] = []
@@ -145,6 +149,9 @@ class Settling:
         """All evidence for one row, as the driver of a live scan would collect it."""
         r = _plain(actual)
         a = attempt(r)
+        service = self.sessions.service(r)
+        if service is not None:
+            a = replace(a, service=service)
         target = as_target(a)
         now = settled_ns(r, self.tracker.clock_ns)
         return collect(target, [a], (), self._payload(r), now, host_of(r), self._vantage)

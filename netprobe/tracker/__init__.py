@@ -93,16 +93,25 @@ class Tracker:
 
     With `reuses`, rows whose time has passed are handed out by `settled` and their place is used again, so that memory
     follows the attempts that live at the same time; the first bytes of each connection are kept with its row. Without,
-    every row stays. `depth`: through how many tunnels, one in the other, to look.
+    every row stays. With `sessions`, what is said in SSH sessions is handed over in `heard`: whoever reads it calls
+    `heard_all`. `depth`: through how many tunnels, one in the other, to look.
     """
 
     def __init__(
-        self, *, reuses: bool = False, engine: Engine = INTERPRETED, capacity: int = 64, depth: int = 0
+        self,
+        *,
+        reuses: bool = False,
+        sessions: bool = False,
+        engine: Engine = INTERPRETED,
+        capacity: int = 64,
+        depth: int = 0,
     ) -> None:
         self._engine = engine
         self._counters = engine.integers(columns.COUNTERS)
         self._counters[N_REUSES] = int(reuses)
         self._counters[columns.N_DEPTH] = depth
+        self._counters[columns.N_SESSIONS] = int(sessions)
+        self.heard = engine.integers(columns.HEARD * columns.HEARD_WIDTH if sessions else 0)
         self._decoded = engine.integers(columns.DECODED)
         self._table: Any = ()
         self.hosts = engine.integers((hosts.HOSTS if reuses else hosts.WAYS) * hosts.H_WIDTH)
@@ -187,7 +196,7 @@ class Tracker:
         touched: MutableSequence[int],
     ) -> int:
         """Take in frames first..last-1 of a batch. Returns the index of the first that was not taken: then rows must be
-        settled (`settled`, `release`), or room be made (`grow_rows`, `grow_talks`)."""
+        settled (`settled`, `release`), or room be made (`grow_rows`, `grow_talks`, `heard_all`)."""
         return int(
             self._engine.functions.advance(
                 buffer,
@@ -206,6 +215,7 @@ class Tracker:
                 self._free_talks,
                 self._counters,
                 self.hosts,
+                self.heard,
                 touched,
                 self._decoded,
             )
@@ -235,6 +245,15 @@ class Tracker:
             self._free_talks,
             self._counters,
         )
+
+    @property
+    def heard_count(self) -> int:
+        """How many segments of SSH sessions are in `heard`, H_ columns of each."""
+        return int(self._counters[columns.N_HEARD])
+
+    def heard_all(self) -> None:
+        """They have been read."""
+        self._counters[columns.N_HEARD] = 0
 
     @property
     def free_rows(self) -> int:

@@ -69,6 +69,7 @@ from netprobe.tracker.columns import (
     S_SEGMENTS_N,
     SEGMENT_WIDTH,
     SERVER,
+    SESSION_KIND,
     SPORT,
     SYN2,
     SYNACK,
@@ -109,7 +110,8 @@ K_BLOCKS = 7  # two words each
 K_RANKS = K_BLOCKS + 2 * N_BLOCKS  # in which order the remembered packets came
 K_TALK = K_RANKS + 1  # two words: what was said
 K_SIDES = K_TALK + 2  # three words: how the sides behaved, what else is known of the host, how long nothing came
-KEY = K_SIDES + 3
+K_SESSION = K_SIDES + 3  # what its SSH session came to
+KEY = K_SESSION + 1
 
 
 def settled_ns(r: Row, clock_ns: int) -> int:
@@ -317,6 +319,7 @@ def key_of(
     keys[k + K_SIDES] = looks(r)
     keys[k + K_SIDES + 1] = host_word(r)
     keys[k + K_SIDES + 2] = since(r, now)
+    keys[k + K_SESSION] = r[SESSION_KIND]
     for i in range(N_BLOCKS):
         block_words(r, BLOCKS + i * BLOCK_WIDTH, keys, k + K_BLOCKS + 2 * i)
     keys[k + K_RANKS] = ranks(r)

@@ -51,6 +51,11 @@ ONWARD = 31  # 1: the client went on (ACK, data) though no packet of the server 
 AWAY = 32  # 1: settled, its verdict is being made
 S_SEGMENTS_USED = 33  # how many segments are remembered
 C_SEGMENTS_USED = 34
+SESSION = 35  # one of the V_ values: whether what both sides say is handed over, for an SSH session to be read from it
+
+V_UNKNOWN = 0
+V_WANTED = 1
+V_NOT = 2  # no SSH, or all is known of it
 
 # --- each side of a connection as Zeek's endpoint and as a sender of packets (sides.py): C_SIDE + E_..., S_SIDE + E_...
 E_STATE = 0  # one of the Z_ values, 16 times the one before it added
@@ -206,7 +211,9 @@ S_SEGMENTS_N = 24
 C_SEGMENTS = S_SEGMENTS + S_SEGMENTS_N * SEGMENT_WIDTH
 C_SEGMENTS_N = 4
 
-WIDTH = C_SEGMENTS + C_SEGMENTS_N * SEGMENT_WIDTH
+SESSION_KIND = C_SEGMENTS + C_SEGMENTS_N * SEGMENT_WIDTH  # what its SSH session came to, by number; 0 nothing
+
+WIDTH = SESSION_KIND + 1
 
 # --- what evidence reads of all this, in one word (sides.looks): where its parts begin, and bits of their own
 B_C_STATE = 0
@@ -286,12 +293,26 @@ N_CLOCK = 16  # the latest time seen: time that goes backwards doesn't take anyt
 N_FREE_ROWS = 17
 N_FREE_TALKS = 18
 N_RESERVE = 20  # so many free rows are left untouched until what has settled is known
+N_HEARD = 21  # entries in `heard`
+N_SESSIONS = 22  # 1: SSH sessions are handed over
 N_REUSES = 19  # 1: rows are settled and used again; 0: all are kept, as in a live scan
 N_PROTOCOLS = 24  # packets by P_ value: their sum is N_FRAMES
 PROTOCOLS = 24
 N_WHAT = N_PROTOCOLS + PROTOCOLS  # what could not be decoded, more closely: (P_ value and D_WHAT, packets) each
 WHATS = 16
 COUNTERS = N_WHAT + 2 * WHATS
+
+# --- a segment handed over: `heard` has so many words for each
+H_ROW = 0
+H_BEGIN = 1  # where its payload begins in the batch's buffer
+H_SEEN = 2  # bytes captured
+H_LENGTH = 3  # bytes on the wire
+H_OFFSET = 4  # in its side's stream, modulo 2**32
+H_CLIENT = 5  # 1: the client sent it
+H_FLAGS = 6
+H_TIME = 7
+HEARD_WIDTH = 8
+HEARD = 4096  # entries there is room for
 
 # --- one decoded packet
 D_PROTOCOL = 0  # P_ values

@@ -64,6 +64,7 @@ from netprobe.tracker.columns import (
     FIRST,
     FLAGS,
     FRAME,
+    HEARD,
     I_CODE,
     I_COUNT,
     I_FRAME,
@@ -86,6 +87,7 @@ from netprobe.tracker.columns import (
     N_FRAMES,
     N_FREE_ROWS,
     N_FREE_TALKS,
+    N_HEARD,
     N_PROTOCOLS,
     N_RESERVE,
     N_REUSES,
@@ -111,6 +113,7 @@ from netprobe.tracker.columns import (
     S_SIDE,
     SEQ,
     SERVER,
+    SESSION,
     SPORT,
     SYN2,
     SYNACK,
@@ -120,13 +123,14 @@ from netprobe.tracker.columns import (
     TOS,
     TOUCHED,
     TTL,
+    V_WANTED,
     WINDOW,
     WINDOW_OPENED,
 )
 from netprobe.tracker.decode import Buffer, Row, decode
 from netprobe.tracker.hosts import N_OPEN, N_PING, N_RESET, note_host
 from netprobe.tracker.octets import borrowed
-from netprobe.tracker.rows import Rows, distance, find, keep, open_row, over, remember, same, segment
+from netprobe.tracker.rows import Rows, distance, find, hand_over, keep, open_row, over, remember, same, segment
 from netprobe.tracker.sides import flipped, follow, keep_rhythm
 from netprobe.tracker.undecoded import count_what
 
@@ -562,19 +566,20 @@ def advance(
     free_talks: Sequence[int],
     counters: MutableSequence[int],
     hosts: MutableSequence[int],
+    heard: MutableSequence[int],
     touched: MutableSequence[int],
     d: Row,
 ) -> int:
     """Take in frames first..last-1; `touched[i]` becomes the row that frame i belongs to, or -1. Stops before a frame
-    for which no row or no place for payload might be free, and returns its index, else `last`. The caller keeps `slots`
-    at most half full."""
+    for which no row, no place for payload or no place in `heard` might be free, and returns its index, else `last`. The
+    caller keeps `slots` at most half full."""
     buffer, talks = borrowed(buffer), borrowed(talks)
     table, slots, hosts = borrowed(table), borrowed(slots), borrowed(hosts)
     free_rows, free_talks = borrowed(free_rows), borrowed(free_talks)
-    counters, d = borrowed(counters), borrowed(d)
+    counters, heard, d = borrowed(counters), borrowed(heard), borrowed(d)
     mask = len(slots) - 2  # behind the last place stands the hash's key
     for i in range(first, last):
-        if counters[N_FREE_ROWS] <= counters[N_RESERVE] or counters[N_FREE_TALKS] == 0:
+        if counters[N_FREE_ROWS] <= counters[N_RESERVE] or counters[N_FREE_TALKS] == 0 or counters[N_HEARD] == HEARD:
             return i
         counters[N_FRAMES] += 1
         decode(buffer, starts[i], ends[i], links[i], d, counters[N_DEPTH])
@@ -587,9 +592,12 @@ def advance(
         counters[N_PROTOCOLS + protocol] += 1
         if protocol == P_TCP:
             d[D_SEGMENT] = 0
+            unsolicited = counters[N_UNSOLICITED]
             row = receive_tcp(d, number, time, outgoings[i], table, slots, mask, free_rows, counters, hosts)
             if d[D_SEGMENT] != 0 and counters[N_REUSES] != 0:
                 keep(table[row], d, buffer, starts[i], ends[i], talks, free_talks, counters)
+            if row >= 0 and table[row][SESSION] == V_WANTED and counters[N_UNSOLICITED] == unsolicited:
+                hand_over(table[row], row, d, starts[i], ends[i], time, heard, counters)
         elif protocol >= DECODABLE:
             count_what(counters, d)
         elif protocol == P_ICMP_ERROR:

@@ -33,10 +33,13 @@ from netprobe.tracker.columns import (
     D_SEGMENT,
     D_SEQ,
     D_SPORT,
+    D_SRC,
     D_TOS,
     D_TTL,
     D_VERSION,
     D_WINDOW,
+    F_FIN,
+    F_RST,
     FIRST,
     FLAGS,
     FLOW,
@@ -46,6 +49,15 @@ from netprobe.tracker.columns import (
     G_OFFSET,
     G_SEEN,
     G_TIME,
+    H_BEGIN,
+    H_CLIENT,
+    H_FLAGS,
+    H_LENGTH,
+    H_OFFSET,
+    H_ROW,
+    H_SEEN,
+    H_TIME,
+    HEARD_WIDTH,
     I_FRAME,
     ICMP,
     IP_ID,
@@ -56,8 +68,10 @@ from netprobe.tracker.columns import (
     N_CLOCK,
     N_FREE_ROWS,
     N_FREE_TALKS,
+    N_HEARD,
     N_REUSES,
     N_ROWS,
+    N_SESSIONS,
     OPTIONS,
     OUTGOING,
     REPLACED,
@@ -68,6 +82,7 @@ from netprobe.tracker.columns import (
     SEGMENT_WIDTH,
     SEQ,
     SERVER,
+    SESSION,
     SPORT,
     SYNACK,
     TALK,
@@ -76,13 +91,16 @@ from netprobe.tracker.columns import (
     TOS,
     TOUCHED,
     TTL,
+    V_NOT,
+    V_UNKNOWN,
+    V_WANTED,
     VERSION,
     WIDTH,
     WINDOW,
 )
 from netprobe.tracker.decode import Buffer, Row
 from netprobe.tracker.hosts import recall_host
-from netprobe.tracker.octets import copy
+from netprobe.tracker.octets import copy, u32
 
 Rows = Sequence[Row]
 
@@ -97,6 +115,10 @@ UNANSWERED_NS = 70_000_000_000
 SLACK_NS = 5_000_000_000
 HALF_CLOSED_NS = 120_000_000_000
 IDLE_NS = 3_600_000_000_000
+
+
+MSG_KEXINIT = 20  # RFC 4253 12; 1 to 4 are disconnect, ignore, unimplemented, debug
+LONGEST_PACKET = 1 << 18  # PACKET_MAX_SIZE of OpenSSH
 
 
 def distance(a: int, b: int) -> int:
@@ -248,7 +270,10 @@ def keep(
     else:
         to += S_KEPT
     if offset < room:
-        copy(talks, to + offset, b, begin, min(seen, room - offset))
+        count = min(seen, room - offset)
+        copy(talks, to + offset, b, begin, count)
+        if r[SESSION] == V_UNKNOWN and counters[N_SESSIONS] != 0:
+            r[SESSION] = begins_session(talks, to, offset + count)
 
 
 def server_room(talks: Sequence[int], at: int) -> int:
@@ -260,6 +285,47 @@ def server_room(talks: Sequence[int], at: int) -> int:
         if talks[i] == 10:
             return S_IDENTIFIED
     return S_KEPT
+
+
+def begins_session(talks: Sequence[int], at: int, have: int) -> int:
+    """Whether the `have` bytes from talks[at] on are an SSH identification and then a packet as it may follow one in
+    clear (RFC 4253 4.2, 6 and 12): a V_ value."""
+    if have < 4 or talks[at] != 83 or talks[at + 1] != 83 or talks[at + 2] != 72 or talks[at + 3] != 45:
+        return V_UNKNOWN
+    for i in range(at, at + min(have - 6, S_IDENTIFIED - 7)):
+        if talks[i] == 10:
+            length = u32(talks, i + 1)
+            kind = talks[i + 6] * 1
+            plausible = 5 <= length <= LONGEST_PACKET and (kind == MSG_KEXINIT or 1 <= kind <= 4)
+            return V_WANTED if plausible else V_NOT
+    return V_UNKNOWN
+
+
+def hand_over(
+    r: Row,
+    row: int,
+    d: Row,
+    start: int,
+    end: int,
+    time: int,
+    heard: MutableSequence[int],
+    counters: MutableSequence[int],
+) -> None:
+    """A segment of a connection whose SSH session is read: what it carries, and whether it ends its side."""
+    if r[SYNACK + FRAME] == 0 or (d[D_PAYLOAD] == 0 and not d[D_FLAGS] & (F_FIN | F_RST)):
+        return
+    client = r[CPORT] == d[D_SPORT] and r[SPORT] == d[D_DPORT] and same(r, CLIENT, d, D_SRC)
+    first = r[FIRST + SEQ] if client else r[SYNACK + SEQ]
+    at = counters[N_HEARD] * HEARD_WIDTH
+    counters[N_HEARD] += 1
+    heard[at + H_ROW] = row
+    heard[at + H_BEGIN] = start + d[D_OFFSET]
+    heard[at + H_SEEN] = max(0, min(d[D_PAYLOAD], end - start - d[D_OFFSET]))
+    heard[at + H_LENGTH] = d[D_PAYLOAD]
+    heard[at + H_OFFSET] = (d[D_SEQ] - first - 1) & 0xFFFFFFFF
+    heard[at + H_CLIENT] = 1 if client else 0
+    heard[at + H_FLAGS] = d[D_FLAGS]
+    heard[at + H_TIME] = time
 
 
 def patience(r: Row) -> int:
