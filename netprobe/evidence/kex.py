@@ -35,10 +35,13 @@ def _ours(e: Evidence, c: Conversation) -> Kex | None:
     for event in stream.events:
         if isinstance(event, transport.Kexinit):
             found = replace(found, reached=Reached.KEXINIT, server_offer=event.offer, trouble=_sent(event.trouble))
+        elif isinstance(event, transport.HostKey):  # where the scan went on, to ask for methods
+            found = replace(found, reached=Reached.REPLY, host_key_type=event.type, fingerprint=event.fingerprint)
         elif isinstance(event, transport.Trouble):
             found = replace(found, trouble=found.trouble or _sent(event.what))
     if c.opening.kexinit and found.reached is Reached.IDENTIFICATION and found.trouble is None:
         _wait(e, c)
+    _cite(e, c)
     if found.server_offer is not None and e.offered is not None:
         agreed, missing = negotiation.agree(e.offered.offer, found.server_offer)
         source = e.offered.whose
@@ -46,6 +49,16 @@ def _ours(e: Evidence, c: Conversation) -> Kex | None:
             found, client_offer=e.offered.offer, compared_with=source, agreed=agreed, missing=missing
         )  # fmt: skip
     return found
+
+
+def _cite(e: Evidence, c: Conversation) -> None:
+    """The packet in which the server's first words after its identification begin."""
+    at = len(c.stream) - len(c.opening.rest)
+    for segment in c.attempt.server_segments:
+        if segment.offset <= at < segment.offset + segment.length:
+            for feature in ("algorithms", "broken"):
+                e.cite(feature, segment.frame, segment.time_ns, "what follows the server's identification")
+            return
 
 
 def _sent(trouble: str | None) -> str | None:
