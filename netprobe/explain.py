@@ -187,8 +187,9 @@ def folded(text: str, width: int | None) -> str:
         if len(line) <= width or line.startswith("    "):
             lines.append(line)
             continue
-        indent = re.match(r" *(- )?", line)
-        hang = " " * (len(indent[0]) if indent else 0)
+        # What doesn't fit stands below the words it belongs to: of a list, or of a table's last column.
+        indent = re.match(r" +(\S+ {2,})+| *(- )?", line)
+        hang = " " * (len(indent[0]) if indent and len(indent[0]) <= width // 2 else 0)
         lines += textwrap.wrap(line, width, subsequent_indent=hang, break_on_hyphens=False, break_long_words=False)
     return "\n".join(lines) + "\n"
 

@@ -50,9 +50,10 @@ class Sent:
 
     @property
     def changed(self) -> bool:
-        """Whether later rounds were answered in another way than the first: a limit was met, most likely."""
-        ways = [frozenset(one) for one in self.rounds if one]
-        return len(set(ways)) > 1 or any(len(one) > 1 for one in ways)
+        """Whether rounds were answered in different ways: a limit was met, most likely. Some silence within a round is
+        none: packets get lost, and a kernel writes so many ICMP errors a second and no more."""
+        usual = {one.most_common(1)[0][0] for one in self.rounds if one}
+        return len(usual) > 1 or any(len(set(one) - {NOTHING}) > 1 for one in self.rounds)
 
     def __str__(self) -> str:
         place = f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"

@@ -132,7 +132,10 @@ class Reader:
             return replace(step, own=isinstance(fact, NeighborFact))
         if fact.client is not None:
             self._ports[fact.id] = fact.client.port
-        step = replace(step, client_port=self._ports.get(fact.id, 0), server_port=fact.server.port)
+        port = self._ports.get(fact.id, 0)
+        if fact.ttl is not None and fact.ttl <= LIMITED_TTL:
+            self._limited.add(port)
+        step = replace(step, client_port=port, server_port=fact.server.port, limited=port in self._limited)
         if fact.icmp is not None:
             one = fact.icmp
             reason = icmp.meaning(one.version, one.type, one.code).reason
@@ -142,8 +145,7 @@ class Reader:
         if not step.what or self._told_only:
             step = replace(step, what=event + because)
         back = fact.event in ("open", "closed", "data") or fact.error in ("ECONNREFUSED", "ECONNRESET")
-        limited = fact.ttl is not None and fact.ttl <= LIMITED_TTL
-        return replace(step, limited=limited, ttl=fact.ttl, inbound=back,
+        return replace(step, ttl=fact.ttl, inbound=back,
                        crosses=self._told_only and (back or fact.event in ("started", "said")),
                        length=len(fact.data), message=_message(fact.data), says=_line(fact.data))  # fmt: skip
 
@@ -264,7 +266,8 @@ def _made(steps: list[Step], verdict: Verdict, now_ns: int, seen: int, most: int
         return None  # what a resolver said has no way to be drawn
     kept = _of_the_walk(_answered(steps), verdict)
     boxes = _boxes(kept, verdict)
-    merged = _merged([_placed(step, verdict, boxes) for step in kept])
+    forged = {step.ttl for step in kept if step.decisive and _is_forged(step, verdict, set())}
+    merged = _merged([_placed(step, verdict, boxes, forged) for step in kept])
     shown = _few(list(_with_silence(merged, verdict, now_ns)), most)
     packets = sum(row.count for row in shown if isinstance(row, Step | Gap))
     return Ladder(
@@ -342,8 +345,8 @@ def _boxes(steps: list[Step], verdict: Verdict) -> tuple[Box, ...]:
     return tuple(sorted(found.values(), key=lambda box: box.hop if box.hop is not None else 1000))
 
 
-def _placed(step: Step, verdict: Verdict, boxes: tuple[Box, ...]) -> Step:
-    """The step with the columns that it goes between."""
+def _placed(step: Step, verdict: Verdict, boxes: tuple[Box, ...], forged: set[int | None]) -> Step:
+    """The step with the columns that it goes between. `forged`: the TTLs of resets in the server's name."""
     last = len(boxes) + 1
     if step.kind is Kind.TOLD and not step.crosses:
         return step
@@ -351,7 +354,7 @@ def _placed(step: Step, verdict: Verdict, boxes: tuple[Box, ...]) -> Step:
     if step.inbound:
         if verdict.client is not None and step.sender == verdict.client.address:
             return step  # this machine's own word
-        if at is None and _is_forged(step, verdict) and boxes:
+        if at is None and _is_forged(step, verdict, forged) and boxes:
             at = next((n for n, box in enumerate(boxes, 1) if box.address == verdict.origin.address), 1)
         return replace(step, start=last if at is None else at, end=0)
     if step.kind is Kind.NEIGHBOR_ASK and boxes:
@@ -362,12 +365,12 @@ def _placed(step: Step, verdict: Verdict, boxes: tuple[Box, ...]) -> Step:
     return replace(step, start=0, end=last)
 
 
-def _is_forged(step: Step, verdict: Verdict) -> bool:
+def _is_forged(step: Step, verdict: Verdict, like: set[int | None]) -> bool:
     """Written by a box on the path in the server's name, as the verdict says."""
     if verdict.origin.kind is not OriginKind.PATH or step.kind is not Kind.SEGMENT:
         return False
     place = _place(verdict)
-    reset = step.own and "RST" in step.what and (step.decisive or step.limited)
+    reset = step.own and step.inbound and "RST" in step.what and (step.decisive or step.limited or step.ttl in like)
     return place is Place.PROXY or (place is Place.RESET and reset)
 
 

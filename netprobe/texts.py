@@ -5,7 +5,7 @@ from __future__ import annotations
 from netprobe import greeting
 from netprobe.evidence import IMPOSSIBLE, Evidence, hops_away
 from netprobe.model import Origin
-from netprobe.ssh import telling
+from netprobe.ssh import login_telling, telling
 from netprobe.tracker import columns as c
 
 # What common clients print for an answer (wire-evidence, Appendix A): it misleads, so the verdict names it.
@@ -315,6 +315,8 @@ def _service(found: dict[str, object], e: Evidence) -> None:
     )
     if e.kex is not None:
         found.update(telling.values(e.kex, e.offered, e.target.target))
+    if e.auth is not None:
+        found.update(login_telling.values(e.auth))
     found["impossible"] = ", ".join(
         sorted({p.server.address for p in e.attempts if p.server.address in IMPOSSIBLE[p.version] and p.synack})
     )

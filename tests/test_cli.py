@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,10 @@ from netprobe import __version__
 from netprobe.cli import run
 from netprobe.cli.output import wants_colour
 from netprobe.cli.progress import Progress
+from netprobe.doctor.checks import CHECKS
+from netprobe.doctor.finding import Check
 from netprobe.options import ScanOptions
+from netprobe.rules import RULES
 from netprobe.targets import Target
 from netprobe.wire import sshconfig
 from tests import fake_scan
@@ -192,6 +195,43 @@ def test_explain_takes_a_rule_a_cause_or_what_the_client_printed(capsys: Capture
         assert "no-listener" in capsys.readouterr().out
     assert run(["explain", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_explain_alone_lists_all_there_is(capsys: Captured) -> None:
+    assert run(["explain"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"  {rule.cause}" in said and rule.id in said for rule in RULES)
+    assert all(one.id in said and one.name in said for one in CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda one: one.id)
+def test_every_check_of_doctor_has_a_page(check: Check, capsys: Captured) -> None:
+    for word in (check.id, check.id.lower(), check.name):
+        assert run(["explain", word]) == 0
+        assert capsys.readouterr().out.startswith(f"## {check.id}: {check.name}\n")
+
+
+def test_explain_says_what_was_meant(capsys: Captured) -> None:
+    near = {"ND30": "ND301", "no-listner": "no-listener", "conection refused": '"Connection refused"'}
+    for typed, meant in near.items():
+        assert run(["explain", typed]) == 2
+        said = capsys.readouterr()
+        assert f"did you mean {meant}" in said.err
+        assert said.out == ""
+
+
+def test_explain_reads_a_whole_output(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    for output, code in (
+        (b"debug1: Connecting to a.example [192.0.2.1] port 2022.\r\n\xff\x1b[31mConnection refused\n", 0),
+        (b"\x00\xff" * 1000, 2),
+        (b" \n", 2),
+    ):
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(output), "ascii"))
+        assert run(["explain", "-"]) == code
+        said = capsys.readouterr()
+        assert len(said.err.splitlines()) == (code != 0)
+        assert ("sudo netprobe scan -p 2022 a.example\n" in said.out) is (code == 0)
+        assert "\x1b" not in said.out + said.err
 
 
 def test_version(capsys: Captured) -> None:

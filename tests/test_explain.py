@@ -90,6 +90,19 @@ def test_folding_leaves_ladders_alone() -> None:
     assert explain.folded(page, None) == page
 
 
+def test_folding_keeps_columns() -> None:
+    table = "  no-listener  nothing listens on this port, or on another\n"
+    table += "- a list of words that are many\nplain words here\n"
+    assert explain.folded(table, 30).splitlines() == [
+        "  no-listener  nothing listens",
+        "               on this port,",
+        "               or on another",
+        "- a list of words that are",
+        "  many",
+        "plain words here",
+    ]
+
+
 # --------------------------------------------------------------------------- the recorded examples
 
 

@@ -46,7 +46,8 @@ def drawn_of(scene: Scene) -> Ladder | None:
         number=len(scene.records) + 1, time_ns=scene.until_ns, target=target.target, address=target.address,
         port=target.port,
     )  # fmt: skip
-    return ladder([*scene.records, end], scene.verdict())
+    records = [record for record in scene.records if record != target]
+    return ladder([target, *records, end], scene.verdict())
 
 
 # --------------------------------------------------------------------------- pictures
@@ -183,7 +184,9 @@ def test_the_deadline_is_that_of_the_reasons(name: str) -> None:
 
 def test_a_box_on_the_path_stands_where_its_packets_come_from() -> None:
     found = of(RESET_ON_PATH)
-    resets = [row for row in found.rows if isinstance(row, Step) and "RST" in row.what and row.decisive]
+    ttls = {row.ttl for row in found.rows if isinstance(row, Step) and "RST" in row.what and row.decisive}
+    resets = [row for row in found.rows if isinstance(row, Step) and "RST" in row.what and row.inbound and row.own]
+    resets = [row for row in resets if row.ttl in ttls]  # also those that the verdict doesn't cite
     assert found.boxes
     assert resets
     assert all(row.start == 1 and row.end == 0 for row in resets)
@@ -191,6 +194,21 @@ def test_a_box_on_the_path_stands_where_its_packets_come_from() -> None:
     (row,) = [line for line in lines if "RST" in line][:1]
     assert row.rstrip().endswith("│")
     assert row.index("<") < row.index("RST") < len(row) - 10
+
+
+def test_without_privilege_the_kernels_word_is_drawn() -> None:
+    found = of("""
+        target any kernel
+        0.00 fact started port 40000
+        0.01 fact icmp 3/13 from 198.51.100.2 EHOSTUNREACH
+        0.02 fact failed EHOSTUNREACH
+    """)
+    assert [(row.what, row.crosses or row.kind is Kind.ICMP) for row in found.rows if isinstance(row, Step)] == [
+        ("connect()", True),
+        ("admin-prohibited", True),
+        ("failed: EHOSTUNREACH", False),
+    ]
+    assert found.boxes == (Box("198.51.100.2", 1),)
 
 
 def test_repetitions_are_merged_and_the_rest_is_counted() -> None:

@@ -15,6 +15,7 @@ from netprobe.model import ClientOfferFact, Connect, Mode, Offer, RouteFact, Ver
 from netprobe.offering import HERE, Offering
 from netprobe.options import AnalyzeOptions, ScanOptions
 from netprobe.replay.live import play, read
+from netprobe.report import exchange
 from netprobe.scan import Scan
 from netprobe.ssh import defaults
 from netprobe.targets import Target
@@ -165,6 +166,24 @@ def test_a_scan_says_what_lacks(tmp_path: Path, local: bool, rule: str) -> None:
     assert verdict.rule == rule
     assert any("diffie-hellman-group1-sha1" in line for line in verdict.because)
     assert any("-o KexAlgorithms=+diffie-hellman-group1-sha1" in line for line in verdict.remedy)
+    assert [one.what for one in verdict.evidence][-1] == "what follows the server's identification"
+
+
+def test_the_report_tells_more_on_request(tmp_path: Path) -> None:
+    verdict, _ = scan(tmp_path / "a.pcapng", COMMON, told())
+    assert list(exchange.lines(verdict, 0)) == []
+    agreed = "by a client: curve25519-sha256, ssh-ed25519, chacha20-poly1305@openssh.com"
+    assert list(exchange.lines(verdict, 1)) == [("agreed", [agreed])]
+    offers_told = dict(exchange.lines(verdict, 2))["offers"]
+    assert "the server, mac: hmac-sha2-256" in offers_told
+    assert "a client, kex: curve25519-sha256, diffie-hellman-group14-sha256" in offers_told
+
+
+def test_names_of_a_stranger_do_no_harm(tmp_path: Path) -> None:
+    verdict, _ = scan(tmp_path / "a.pcapng", replace(COMMON, kex=("\x1b[2J", "curve25519-sha256")), told())
+    told_lines = [text for _, texts in exchange.lines(verdict, 2) for text in texts]
+    assert all(text.isprintable() for text in told_lines)
+    assert any("\\x1b[2J" in text for text in told_lines)
 
 
 def test_without_an_offer_nothing_is_compared(tmp_path: Path) -> None:

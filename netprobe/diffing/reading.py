@@ -85,7 +85,8 @@ class _Gathering:
         """Take in a verdict (a JSON object)."""
         try:
             address, target, port = v["address"], v["target"], v["port"]
-            if not isinstance(target, str) or not isinstance(port, int) or not isinstance(address, str | None):
+            fits = isinstance(target, str) and isinstance(port, int) and isinstance(address, str | None)
+            if not fits or not isinstance(v["cause"], str):
                 raise TypeError
             key = (address, "" if address is not None else target, port)
             place = self.places.get(key)

@@ -13,7 +13,32 @@ WHOLE_PATIENCE_NS = 2 * SECOND + SECOND // 2
 # RFC 4253 11.1
 _KEY_EXCHANGE_FAILED, _HOST_KEY_NOT_VERIFIABLE = 3, 9
 # What tools call themselves that fetch a host key or an offer and leave: nothing failed there.
-COLLECTORS = ("OpenSSH-keyscan", "Nmap-SSH2-Hostkey", "Nmap-SSH2-Enum-Algos", "zgrab", "ZGrab", "netprobe")
+COLLECTORS = ("OpenSSH-keyscan", "Nmap-SSH", "Nmap_SSH", "ZGrab", "netprobe")
+
+# The words of captured sessions, for the vocabulary.
+SESSION_FEATURES: dict[str, dict[str, str]] = {
+    "exchange": {
+        "offered": "both sides sent their KEXINIT, and no reply with a host key came",
+        "replied": "the server showed its host key, and the client sent no NEWKEYS",
+        "accepted": "the client sent NEWKEYS, and nothing after it",
+        "finished": "the client went on after its NEWKEYS, or the connection stayed open",
+    },
+    "exchange_ended": {
+        "client-fin": "the client closed before the login began",
+        "client-reset": "the client reset before the login began",
+        "server-fin": "the server closed before the login began",
+        "server-reset": "the server's side reset before the login began",
+    },
+    "disconnect": {
+        "client-no-exchange": "the client said in clear that the key exchange failed (DISCONNECT 3)",
+        "server-no-exchange": "the server said so",
+        "client-host-key": "the client said in clear that it can't verify the host key (DISCONNECT 9)",
+        "server-host-key": "the server said so",
+        "client-other": "the client said goodbye in clear (DISCONNECT)",
+        "server-other": "the server did",
+    },
+    "collector": {"yes": "the client calls itself a tool that only collects host keys or offers"},
+}
 
 
 def hear_exchange(e: Evidence, c: Conversation) -> None:
@@ -35,10 +60,13 @@ def _ours(e: Evidence, c: Conversation) -> Kex | None:
     for event in stream.events:
         if isinstance(event, transport.Kexinit):
             found = replace(found, reached=Reached.KEXINIT, server_offer=event.offer, trouble=_sent(event.trouble))
+        elif isinstance(event, transport.HostKey):  # where the scan went on, to ask for methods
+            found = replace(found, reached=Reached.REPLY, host_key_type=event.type, fingerprint=event.fingerprint)
         elif isinstance(event, transport.Trouble):
             found = replace(found, trouble=found.trouble or _sent(event.what))
     if c.opening.kexinit and found.reached is Reached.IDENTIFICATION and found.trouble is None:
         _wait(e, c)
+    _cite(e, c)
     if found.server_offer is not None and e.offered is not None:
         agreed, missing = negotiation.agree(e.offered.offer, found.server_offer)
         source = e.offered.whose
@@ -46,6 +74,16 @@ def _ours(e: Evidence, c: Conversation) -> Kex | None:
             found, client_offer=e.offered.offer, compared_with=source, agreed=agreed, missing=missing
         )  # fmt: skip
     return found
+
+
+def _cite(e: Evidence, c: Conversation) -> None:
+    """The packet in which the server's first words after its identification begin."""
+    at = len(c.stream) - len(c.opening.rest)
+    for segment in c.attempt.server_segments:
+        if segment.offset <= at < segment.offset + segment.length:
+            for feature in ("algorithms", "broken"):
+                e.cite(feature, segment.frame, segment.time_ns, "what follows the server's identification")
+            return
 
 
 def _sent(trouble: str | None) -> str | None:

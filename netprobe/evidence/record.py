@@ -9,6 +9,7 @@ from netprobe import ssh
 from netprobe.attempts import UNSEEN, Attempt, Form, IcmpAnswer, Packet, Segment
 from netprobe.evidence.host import Host
 from netprobe.model import (
+    Auth,
     AuthMethodsFact,
     ClientOfferFact,
     ConnectionFact,
@@ -75,6 +76,7 @@ class Evidence:
     mine: CredentialsFact | None = None  # what the user's ssh would log in with
     offered: ClientOfferFact | None = None  # what a client of this machine would offer
     kex: Kex | None = None
+    auth: Auth | None = None  # what became of a captured login
     connections: dict[int, list[ConnectionFact]] = field(default_factory=dict)
     rtt_ns: int | None = None
     distance: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netprobe import greeting, ssh
 from netprobe.attempts import UNSEEN, Attempt
 from netprobe.evidence.kex import hear_exchange
+from netprobe.evidence.login import hear_login
 from netprobe.evidence.record import IMPOSSIBLE, SECOND, Conversation, Evidence, Payload, said
 from netprobe.tracker.columns import B_LEFT_2, B_LEFT_12, B_SAID_MORE, B_TOLD_TWICE
 
@@ -99,6 +100,7 @@ def _service(e: Evidence, c: Conversation) -> None:
     _ending(e, a)
     _spoke(e, c)
     hear_exchange(e, c)
+    hear_login(e, c)
 
 
 def _ending(e: Evidence, a: Attempt) -> None:

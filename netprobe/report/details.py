@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from netprobe.model import Alternative, Certainty, Citation, Origin, OriginKind, Verdict
-from netprobe.report import Report, ladder, login, pair
+from netprobe.report import Report, exchange, ladder, login, pair
 from netprobe.report.escape import escape, excerpt
 from netprobe.report.paint import Paint, fold
 
@@ -120,7 +120,7 @@ def _others(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
     if verdict.service and verdict.service.text:
         said = verdict.service.text[: 5 if verbosity < 2 else None]
         yield from _labelled("it said", [excerpt(text) for text in said])
-    for label, texts in login.lines(verdict, verbosity):
+    for label, texts in (*exchange.lines(verdict, verbosity), *login.lines(verdict, verbosity)):
         yield from _labelled(label, texts)
     if verbosity > 0:
         yield from _labelled("packets", [_packet(cited) for cited in verdict.evidence])

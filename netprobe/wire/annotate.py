@@ -154,7 +154,8 @@ class _Copy:
             high, low = divmod(frame.time_ns if nanoseconds else frame.time_ns // 1000, 1 << 32)
             head = struct.pack("<IIIII", 0, high, low, len(frame.data), frame.length)
             data = frame.data + bytes(-len(frame.data) % 4)
-            self._append(_block(ENHANCED_PACKET, head + data + _options(_comment_options(texts, "<"), "<"), "<"))
+            options = _options(_comment_options(texts, "<"), "<") if texts else b""
+            self._append(_block(ENHANCED_PACKET, head + data + options, "<"))
 
     def flush(self) -> None:
         """Write what is waiting."""

@@ -238,3 +238,9 @@ def test_heard_is_plain_data() -> None:
     assert one.at_s == pytest.approx(3.3, abs=0.15)
     assert 0 < one.chance < 1e-6
     assert set(one.noise) == set(one.excess) == set(SIGNALS[4])
+
+
+def test_a_long_watch_looks_at_its_end_and_keeps_the_time() -> None:
+    (one,) = find.heard(Kernel(seconds=130).add(rounds(4, "dropped", 90.3)).samples())
+    assert fate.fate(one).word == "dropped"
+    assert one.at_s == pytest.approx(90.3, abs=0.15)

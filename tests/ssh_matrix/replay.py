@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netprobe.model import Auth, Frame, Kex
+from netprobe.model import Auth, Frame, Kex, Record
 from netprobe.ssh.session import Session
 from netprobe.tracker import columns as c
 from netprobe.tracker.decode import decode
@@ -37,11 +37,11 @@ class Login:
     connection: Connection
 
 
-def connections(path: Path) -> list[Connection]:
+def connections(records: Iterable[Record]) -> list[Connection]:
     """In order of their SYNs."""
     row = [0] * 128
     found: dict[tuple[int, int], Connection] = {}
-    for record in CaptureReader(path):
+    for record in records:
         if not isinstance(record, Frame):
             continue
         decode(record.data, 0, len(record.data), record.link_type, row)
@@ -74,7 +74,7 @@ def logins(folder: Path) -> Iterator[Login]:
     """Every connection of every recording of a folder."""
     for path in sorted(folder.glob("*.sessions.toml")):
         told = tomllib.loads(path.read_text())
-        seen = connections(path.with_name(path.name.replace(".sessions.toml", ".pcapng.xz")))
+        seen = connections(CaptureReader(path.with_name(path.name.replace(".sessions.toml", ".pcapng.xz"))))
         assert len(seen) == len(told["session"]), path.name
         for entry, connection in zip(told["session"], seen, strict=True):
             session = connection.session

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -20,6 +21,7 @@ from netprobe.doctor.fingerprint.series import NAMES, STEP_S, Samples
 FILES = ("/proc/net/snmp", "/proc/net/netstat", "/proc/net/snmp6")
 LOOK_EVERY_S = 4.0
 _FIRST_LOOK_S = 20.0
+_LOOK_AGAIN_S = 1.0  # looking takes a fifth of a second on a busy machine, and an interrupt has half of one
 _PIECE = 1 << 16
 
 
@@ -88,28 +90,33 @@ def watch(seconds: float, asked: Callable[[], bool] = lambda: False) -> Watch:
     times: list[float] = []
     values: list[list[int]] = []
     began = time.monotonic()
-    next_look_s = _FIRST_LOOK_S
+    next_look_s, looked_s = _FIRST_LOOK_S, 0.0
     heard: tuple[Heard, ...] = ()
+    taken = 0
     try:
         while not asked():
             now_s = time.monotonic() - began
             times.append(now_s)
             values.append(counters.read())
+            taken += 1
             if now_s >= seconds:
                 break
             if now_s >= next_look_s:
                 heard = _better(heard, find.heard(Samples(counters.names, times, values)))
                 if _clear(heard, now_s):
                     break
+                old = bisect_left(times, now_s - find.LONGEST_S)
+                del times[:old], values[:old]
                 over_s = find.whole_s(heard)
-                now_s = time.monotonic() - began
+                now_s = looked_s = time.monotonic() - began
                 next_look_s = over_s if now_s < over_s < now_s + LOOK_EVERY_S else now_s + LOOK_EVERY_S
             time.sleep(max(0.0, min(STEP_S, seconds - now_s)))
     finally:
         counters.close()
-    heard = _better(heard, find.heard(Samples(counters.names, times, values)))
+    if not heard or time.monotonic() - began - looked_s > _LOOK_AGAIN_S:
+        heard = _better(heard, find.heard(Samples(counters.names, times, values)))
     ended = not asked()
-    return Watch(seconds=round(times[-1] if times else 0.0, 1), samples=len(times), ended=ended, heard=heard)
+    return Watch(seconds=round(times[-1] if times else 0.0, 1), samples=taken, ended=ended, heard=heard)
 
 
 def _better(old: tuple[Heard, ...], new: tuple[Heard, ...]) -> tuple[Heard, ...]:

@@ -34,7 +34,7 @@ from netprobe.rhythm import ECHOES, SYNS, Rounds
 # How long a round and what follows from it may take on the network and back, in seconds; the shortest that fits wins.
 WIDTHS_S = (0.06, 0.12, 0.32, 0.72)
 _EVENT_S = 0.12
-LONGEST_S = 120.0  # of the samples; older ones are not looked at
+LONGEST_S = 75.0  # of the samples; older ones are not looked at
 FIRST_LOOK, FOUND = 0.1, 1e-4
 # Counters that all traffic moves: where that is quiet they show the rhythm plainly, else they show anything.
 BUSY, FOUND_BUSY = frozenset({"taken", "arrived"}), 1e-6
@@ -96,7 +96,7 @@ def heard(samples: Samples) -> tuple[Heard, ...]:
     for family in (4, 6):
         place = _search(known[family], family, moved, FOUND) if first[family] is not None else None
         if place is not None:
-            found.append(_measured(known[family], family, place, moved))
+            found.append(_measured(known[family], family, place, moved, samples.times[0]))
     return tuple(found)
 
 
@@ -152,9 +152,11 @@ def _best(by: str, series: Series, pattern: Pattern, width: int, moved: set[int]
     columns = [grown[start:] for start in pattern.starts]
     enough = columns[FEWEST_ROUNDS - 1] if len(columns) >= FEWEST_ROUNDS else columns[0]
     scores = [0.0] * len(enough)
+    distinct = set(grown)
     for column, size in zip(columns, pattern.sizes, strict=True):
         most = _CAP * size
-        gains = [size * (min(one - usual, most)) for one in column[: len(scores)]]
+        gain = {one: size * min(one - usual, most) for one in distinct}
+        gains = [gain[one] for one in column[: len(scores)]]
         scores = [a + b for a, b in zip_longest(scores, gains, fillvalue=0.0)]
     if not scores:
         return None
@@ -237,7 +239,7 @@ def _moved_by(found: dict[int, Place | None]) -> set[int]:
     return moved
 
 
-def _measured(known: dict[str, Series], family: int, place: Place, moved: set[int]) -> Heard:
+def _measured(known: dict[str, Series], family: int, place: Place, moved: set[int], began_s: float) -> Heard:
     """What every signal did at the rounds that were found. What follows only after a round trip needs a wider window:
     the narrowest in which the signal follows is taken."""
     whole = Pattern.of(SYNS[family])
@@ -258,7 +260,7 @@ def _measured(known: dict[str, Series], family: int, place: Place, moved: set[in
     return Heard(
         family=family,
         by=place.by,
-        at_s=round(place.step * STEP_S, 2),
+        at_s=round(began_s + place.step * STEP_S, 2),
         chance=float(f"{place.chance:.1e}"),
         sizes=whole.sizes[:rounds],
         excess=excess,
