@@ -20,6 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from netprobe.model import Frame
+from netprobe.tracker import columns
+from netprobe.tracker.decode import decode
+from netprobe.tracker.link import ETHERNET
+from netprobe.wire.capture import CaptureReader
+
 SYN, FIN, RST, PSH, ACK = 2, 1, 4, 8, 16
 KINDS = {"up": 60, "closed": 15, "drop": 10, "icmp": 5, "early-close": 5, "reset-mid": 5}
 LINK = bytes.fromhex("0200000000020200000000010800")
@@ -42,6 +48,16 @@ INTERPRETED = 3.0  # x tshark -q -z conv,tcp on the first 80 MB
 MEMORY = 400 << 20
 SMALL = 0.25  # seconds for 50 packets
 FIRST = 17.0  # seconds: 15 to compile, and the reading
+SESSIONS = 2.0  # x the same capture without its SSH sessions being read
+RECORDED = Path(__file__).parent.parent / "captures" / "ssh"
+WITHOUT_SESSIONS = """
+import sys
+from functools import partial
+from netprobe import analyze
+from netprobe.__main__ import main
+analyze.Settling = partial(analyze.Settling, sessions=False)
+sys.exit(main())
+"""
 
 
 class Times(NamedTuple):
@@ -183,6 +199,43 @@ def write(path: Path, connections: int, servers: int = 200) -> Counter[str]:
     return truth
 
 
+def write_sessions(path: Path, count: int) -> None:
+    """Recorded SSH sessions, again and again, each from a client of its own, until there are `count`."""
+    recorded = [
+        list(connection)
+        for file in sorted(RECORDED.glob("openssh-*--openssh-*.pcapng.xz"))
+        for connection in conversations(file)
+    ]
+    with path.open("wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, recorded[0][0][1].link_type))
+        for number in range(count):
+            connection = recorded[number % len(recorded)]
+            for to_server, frame in connection:
+                data = bytearray(frame.data)
+                at = 14 if frame.link_type == ETHERNET else 0
+                client = at + (12 if to_server else 16) if data[at] >> 4 == 4 else at + (20 if to_server else 36)
+                data[client : client + 4] = struct.pack(">I", 0x0A000000 + number)
+                moment = 1_700_000_000_000 + number * 5 + (frame.time_ns - connection[0][1].time_ns) // 1_000_000
+                out.write(struct.pack("<IIII", moment // 1000, moment % 1000 * 1000, len(data), len(data)) + data)
+
+
+def conversations(path: Path) -> Iterator[list[tuple[bool, Frame]]]:
+    """The connections of a recording: each packet, and whether it goes to the server."""
+    row = [0] * columns.DECODED
+    found: dict[tuple[int, int], list[tuple[bool, Frame]]] = {}
+    for record in CaptureReader(path):
+        if isinstance(record, Frame):
+            decode(record.data, 0, len(record.data), record.link_type, row)
+            ports = row[columns.D_SPORT], row[columns.D_DPORT]
+            if row[columns.D_FLAGS] & (SYN | ACK) == SYN:
+                found[ports] = []
+            if ports in found:
+                found[ports].append((True, record))
+            elif ports[::-1] in found:
+                found[ports[::-1]].append((False, record))
+    yield from found.values()
+
+
 def measure(command: list[str], runs: int = 3) -> Times:
     """The fastest of some runs of a process, its output thrown away."""
     found = []
@@ -243,6 +296,12 @@ def bench(connections: int = 100_000) -> int:
             write(spread, connections // 4, servers)
             sizes.append(measure(analyze(spread, "--compiled"), 3).seconds)
         told("a server for each attempt, against one for all", sizes[1] / sizes[0], 1.5, "x")
+        logins = Path(folder) / "sessions.pcap"
+        write_sessions(logins, 1000)
+        for how in ("--interpreted", "--compiled"):
+            without = [sys.executable, "-c", WITHOUT_SESSIONS, *analyze(logins, how)[3:]]
+            ratio = measure(analyze(logins, how), 3).seconds / measure(without, 3).seconds
+            told(f"1,000 SSH sessions, {how[2:]}, against the same not read", ratio, SESSIONS, "x")
         found = kinds(whole)
         print(f"kinds: {'equal to the truth' if found == truth else f'found {dict(found)}, truth {dict(truth)}'}")
         missed += found != truth
