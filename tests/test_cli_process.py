@@ -56,6 +56,38 @@ def test_an_interrupt_shows_what_is_known(number: signal.Signals, form: str) -> 
         assert "reset-by-host-firewall" in out
 
 
+def test_sigusr1_tells_how_far_a_run_is() -> None:
+    process = start("scan", "192.0.2.1", words="up closed late")
+    wait_until_ready(process)
+    assert process.stderr is not None
+    for _ in range(2):
+        process.send_signal(signal.SIGUSR1)
+        assert process.stderr.readline().startswith("netprobe: 2 of 2 done, ")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "reset-by-host-firewall" in out
+
+
+def test_sigusr1_of_a_reading_run_and_before_and_after_it() -> None:
+    program = (
+        "import os, signal\n"
+        "from netprobe.cli.interrupts import listen\n"
+        "from netprobe.cli.progress import ReadingProgress\n"
+        "listen()\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "with ReadingProgress(wanted=False) as progress:\n"
+        "    progress.read('a.pcap', 500_000, 1_000_000)\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("netprobe: a.pcap [########........] 50% of 1.0 MB")
+
+
 def test_an_interrupt_that_the_driver_lets_through_leaves_no_traceback() -> None:
     process = start("scan", "192.0.2.1", words="sleep")
     wait_until_ready(process)

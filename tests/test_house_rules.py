@@ -48,7 +48,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "doctor": ({"doctor"}, {"nouns"}),
     "report": ({"report"}, {"nouns", "doctor"}),
     "drivers": (
-        {"interrupts", "wait", "logins", "offering", "scan", "marked", "analyze", "analyze_pair", "annotate", "crosscheck", "diffing", "settling", "replay", "rereading", "explain", "examples"},
+        {
+            *("interrupts", "wait", "logins", "offering", "scan", "marked", "analyze", "analyze_pair"),
+            *("annotate", "crosscheck", "diffing", "settling", "replay", "rereading", "explain", "examples"),
+        },
         {"nouns", "request", "core", "wire", "report"},
     ),
     "cli": ({"cli", "__main__", "pytest_plugin"}, {"nouns", "request", "core", "wire", "doctor", "report", "drivers"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import netprobe
 from netprobe import analyze
 from netprobe.cli import run as main
 from netprobe.cli.exports import Exports
@@ -18,6 +20,8 @@ from netprobe.model import Endpoint, Service, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus, Report, nmap_xml
 from netprobe.report import json as report_json
+from netprobe.wire import sshconfig
+from tests import fake_scan
 from tests.conn_log import read as read_conn_log
 from tests.nmap_document import check, verdicts
 from tests.samples import HOSTILE, STARTED_NS, a_hostile_verdict, a_report, a_verdict, an_up_verdict
@@ -193,6 +197,23 @@ def test_analyze_writes_it_beside_the_table(tmp_path: Path, capsys: pytest.Captu
     root = check(name.read_text("utf-8"))
     assert len(list(root.iter("port"))) == 6
     assert not list(root.iter("scaninfo"))
+
+
+@pytest.mark.parametrize("name", ["x.xml", "-"])
+def test_scan_writes_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = fake_scan.module()
+    monkeypatch.setitem(sys.modules, "netprobe.scan", fake)
+    monkeypatch.setattr(netprobe, "scan", fake, raising=False)
+    monkeypatch.setattr(sshconfig, "resolve", lambda hosts: {})
+    monkeypatch.chdir(tmp_path)
+    assert main(["scan", "-oX", name, "192.0.2.1"]) == 0
+    shown = capsys.readouterr().out
+    root = check(shown if name == "-" else (tmp_path / name).read_text("utf-8"))
+    assert [port.find("state") is not None for port in root.iter("port")] == [True]
+    (scaninfo,) = root.iter("scaninfo")
+    assert scaninfo.attrib["services"] == "22"
 
 
 def test_to_standard_output_it_goes_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -181,6 +181,18 @@ def test_conversation__half_an_offer_is_waited_for_no_longer_than_its_time() -> 
     assert p.done
 
 
+def test_conversation__an_offer_that_trickles_is_not_waited_for_without_end() -> None:
+    whole = kexinit()
+    text = OPEN + f"0.03 < PA {quoted(b'SSH-2.0-x' + LINE_END + whole[:20])}\n"
+    for n in range(1, 10):
+        text += f"{n} < PA {quoted(whole[20 * n : 20 * n + 20])}\n"
+    p = prober()
+    commands = play(p, text, [n / 10 for n in range(100)])
+    assert p.done
+    assert isinstance(commands[-1][1], Hang)
+    assert 4.9 <= commands[-1][0] <= 5.2
+
+
 def test_conversation__a_silent_server_hears_us_after_a_while() -> None:
     commands = play(prober(), OPEN, [0.0, 0.1, 1.0, 2.0, 2.6, 3.0])
     said = [(seconds, c) for seconds, c in commands if isinstance(c, Say)]

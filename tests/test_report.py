@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -231,3 +234,27 @@ def test_by_cause_counts_the_most_frequent_first() -> None:
 )
 def test_exit_codes(report: Report, code: int) -> None:
     assert outcome.exit_code(report) == code
+
+
+@pytest.mark.parametrize(("width", "colour"), [(None, False), (80, True)])
+def test_a_long_table_is_quick(width: int | None, colour: bool) -> None:
+    """5,000 verdicts within half a second of a free processor; the bound catches what grows with the square."""
+    samples = (a_verdict(), an_up_verdict(), a_hostile_verdict())
+    verdicts = tuple(replace(samples[n % 3], address=f"203.0.{n // 250}.{n % 250}") for n in range(5000))
+    report = a_report(*verdicts)
+    spent = []
+    for _ in range(3):
+        started = time.process_time()
+        text = render(report, width=width, colour=colour)
+        spent.append(time.process_time() - started)
+    assert text.count("\n") >= 5000
+    assert min(spent) < 1.5
+
+
+def test_colour_goes_to_the_state_alone() -> None:
+    verdicts = [replace(a_verdict(), target="a-rather-long-name.example.com"), an_up_verdict()]
+    for width in (None, 40, 60, 80):
+        text = render(a_report(*verdicts), width=width, colour=True, verbosity=-1)
+        plain = render(a_report(*verdicts), width=width, verbosity=-1)
+        assert re.sub(r"\x1b\[\d*m", "", text) == plain
+        assert re.findall(r"\x1b\[3\dm(.*?)\x1b", text) == ["closed", "open"]

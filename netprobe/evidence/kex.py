@@ -91,10 +91,12 @@ def _sent(trouble: str | None) -> str | None:
 
 
 def _wait(e: Evidence, c: Conversation) -> None:
-    """The rest of the KEXINIT may still come."""
-    if e.features.get("ended") == "open" and e.now_ns < c.last_ns + WHOLE_PATIENCE_NS:
+    """The rest of the KEXINIT may still come; a server that trickles is not waited for without end."""
+    identified_ns = c.line_times[len(c.opening.lines)] if len(c.line_times) > len(c.opening.lines) else c.last_ns
+    until_ns = min(c.last_ns + WHOLE_PATIENCE_NS, identified_ns + 2 * WHOLE_PATIENCE_NS)
+    if e.features.get("ended") == "open" and e.now_ns < until_ns:
         e.features["offer"] = "pending"
-        e.waits_until(c.last_ns + WHOLE_PATIENCE_NS)
+        e.waits_until(until_ns)
 
 
 def judge_kex(e: Evidence, kex: Kex) -> None:

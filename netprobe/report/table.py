@@ -67,14 +67,28 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
         headers = headers[:1] + headers[2:]
         rows = [["\n".join(dict.fromkeys(row[:2])).removesuffix("\n-"), *row[2:]] for row in rows]
     fold_cells(headers, rows, width)
+    # The headers go in as a row: tabulate would widen every column that has a header by two blanks. Colour comes after
+    # it: it would strip every cell of codes again to see how wide it is.
+    text = str(tabulate([headers, *rows], tablefmt="plain", disable_numparse=True, stralign="left"))
+    lines = [line.rstrip() for line in text.splitlines()]
+    if paint is not plain:
+        _colour(lines, verdicts, headers, rows, paint)
+    return "\n".join(lines)
+
+
+def _colour(
+    lines: list[str], verdicts: Sequence[Verdict], headers: Sequence[str], rows: Sequence[Sequence[str]], paint: Paint
+) -> None:
+    """Paint the headers and each verdict's state, whose place follows from the widths of the columns."""
     column = headers.index("STATE")
+    start = sum(width + GAP for width in _widths(headers, rows)[:column])
+    lines[0] = re.sub(r"\S+", lambda match: paint("bold", match[0]), lines[0])
+    at = 1
     for verdict, row in zip(verdicts, rows, strict=True):
-        # No cell of this column is ever folded, so the colour codes stay whole.
-        row[column] = paint(_colour_of(verdict), row[column])
-    # The headers go in as a row: tabulate would widen every column that has a header by two blanks.
-    cells = [[paint("bold", header) for header in headers], *rows]
-    text = str(tabulate(cells, tablefmt="plain", disable_numparse=True, stralign="left"))
-    return "\n".join(line.rstrip() for line in text.splitlines())
+        state = row[column]  # never folded
+        line = lines[at]
+        lines[at] = line[:start] + paint(_colour_of(verdict), state) + line[start + len(state) :]
+        at += 1 + max([cell.count("\n") for cell in row])
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -96,8 +110,11 @@ def _colour_of(verdict: Verdict) -> str:
 
 def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     """The columns' widths, over all lines of all cells."""
-    table = [headers, *rows]
-    return [max(len(line) for row in table for line in row[column].split("\n")) for column in range(len(headers))]
+    return [max(map(_width, cells)) for cells in zip(headers, *rows, strict=True)]
+
+
+def _width(cell: str) -> int:
+    return len(cell) if "\n" not in cell else max(map(len, cell.split("\n")))
 
 
 def excess(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> int:
@@ -123,6 +140,8 @@ def fold_cells(
 
 def _broken(text: str, room: int) -> list[str]:
     """`text` in pieces of at most `room` characters, broken at blanks; a longer word behind dots and colons."""
+    if len(text) <= room:
+        return [text]  # nearly every cell of a long table
     pieces: list[str] = []
     for line in textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False):
         if len(line) <= room:

@@ -8,13 +8,16 @@ House rules of this file:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netprobe.model import Auth, Certainty, Kex, Outcome
 from netprobe.ssh.login_answers import End
 from netprobe.ssh.login_framing import Framing, framing
 from netprobe.ssh.login_reading import read
 from netprobe.ssh.login_turns import Profile, habits
 
-SIZES_LIMIT = 64  # of one turn: an answer and what may stand before it
+LOOKS_LIMIT = 24  # readings on the way, of what is no success after all
+SIZES_LIMIT = 16  # of one turn: an answer and what may stand before it
 TURNS_LIMIT = 160  # OpenSSH takes 6 tries unless told otherwise, clients have some ten keys
 AFTER_SUCCESS = 12  # turns that are looked at for what makes it certain
 SIDES = ("server", "client")  # by `by_client`
@@ -27,8 +30,10 @@ class Login:
     __slots__ = (
         "_closed",
         "_end_ns",
+        "_full",
         "_kex",
         "_last_ns",
+        "_looks",
         "_read",
         "_reason",
         "_small_at",
@@ -43,7 +48,9 @@ class Login:
         self._turns: list[tuple[bool, list[int]]] = []
         self._closed: str | None = None
         self._last_ns = self._end_ns = 0
+        self._full = False  # more turns came than are kept
         self._read = 0  # turns that were looked at before
+        self._looks = 0
         self._small_at: int | None = None  # how many there were when a success was first seen
         server, client, self._reason = _framings(kex)
         self._streams = (_Stream(server), _Stream(client)) if server and client else None
@@ -66,14 +73,14 @@ class Login:
         if not chunks:
             return
         if self._turns and self._turns[-1][0] == by_client:
-            if len(self._turns[-1][1]) < SIZES_LIMIT:
-                self._turns[-1][1].extend(chunks)
+            self._keep(self._turns[-1][1], chunks, self._streams[by_client].framing.clear)
         elif len(self._turns) < TURNS_LIMIT:
-            self._turns.append((by_client, chunks))
+            self._turns.append((by_client, []))
+            self._keep(self._turns[-1][1], chunks, self._streams[by_client].framing.clear)
             if by_client:
                 self._look()
         else:
-            self.done = True
+            self.done = self._full = True
 
     def closed(self, by_client: bool, reset: bool, time_ns: int) -> None:  # noqa: ARG002 (who closed is what counts)
         """One side closed, after everything that was delivered before."""
@@ -85,7 +92,10 @@ class Login:
         """What is known so far."""
         if self._streams is None or self._reason:
             return Auth(Outcome.UNKNOWN, reason=self._reason, closed_by=self._closed)
-        return self._reading(self._closed)
+        found = self._reading(self._closed)
+        if self._full and found.outcome is Outcome.UNFINISHED:
+            return replace(found, reason=f"only its first {TURNS_LIMIT} turns were looked at")
+        return found
 
     def _reading(self, closed_by: str | None) -> Auth:
         assert self._streams is not None
@@ -93,9 +103,17 @@ class Login:
         waited = closed_by is not None and self._end_ns - self._last_ns >= WAITED_NS
         return read(
             Profile(server, client, habits(self._kex.server), habits(self._kex.client)),
-            tuple((by_client, tuple(sizes[:SIZES_LIMIT])) for by_client, sizes in self._turns),
+            tuple((by_client, tuple(sizes)) for by_client, sizes in self._turns),
             End(closed_by, waited),
         )
+
+    @staticmethod
+    def _keep(sizes: list[int], chunks: list[int], clear: bool) -> None:
+        """The first sizes of a turn and, where there are more, the last packet's or the sum of the others."""
+        room = SIZES_LIMIT - len(sizes)
+        sizes.extend(chunks[:room])
+        if len(chunks) > room:
+            sizes[-1] = chunks[-1] if clear else sizes[-1] + sum(chunks[room:])
 
     def _look(self) -> None:
         """When the client speaks again: has the login succeeded, beyond doubt, or so long ago that doubt will stay?"""
@@ -106,11 +124,14 @@ class Login:
         smallest = max(framing.size(1), framing.fixed + 16)
         if self._small_at is None:
             answers = self._turns[self._read : -1]
-            if not any(min(sizes) <= smallest for by_client, sizes in answers if not by_client):
+            if self._looks >= LOOKS_LIMIT or not any(
+                min(sizes) <= smallest for by_client, sizes in answers if not by_client
+            ):
                 self._read = len(self._turns) - 1
                 return
             self._small_at = len(self._turns)
         self._read = len(self._turns)
+        self._looks += 1
         found = self._reading(None)
         if found.outcome is not Outcome.SUCCEEDED:
             self._small_at = None

@@ -14,7 +14,7 @@ cipher's block, and whether the length can be read, depends on the mode:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 LARGEST = 256 * 1024  # of a packet, as OpenSSH and PuTTY take it (RFC 4253 6.1 asks for 35,000)
 _MACS = {
@@ -63,7 +63,7 @@ class Framing:
         return self.fixed + length_field
 
 
-@cache
+@lru_cache(64)
 def framing(cipher: str, mac: str | None) -> Framing | None:
     """Of a cipher and MAC as negotiated; None where they aren't known."""
     if cipher == "chacha20-poly1305@openssh.com" or cipher == "chacha20-poly1305":

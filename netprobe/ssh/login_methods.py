@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 KEY, PASSWORD, KBD = "publickey", "password", "keyboard-interactive"
 _GSS = ("gssapi-keyex", "gssapi-with-mic")
@@ -36,7 +36,7 @@ LISTS: tuple[tuple[str, ...], ...] = (
 LONGEST = max(len(",".join(one)) for one in LISTS) + 8
 
 
-@cache
+@lru_cache(1024)
 def fitting(least: int, most: int, needed: frozenset[str] = frozenset()) -> tuple[tuple[str, ...], ...]:
     """The lists whose failure has a payload of `least` to `most` bytes and that hold all `needed`, commonest first."""
     return tuple(

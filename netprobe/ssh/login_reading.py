@@ -20,7 +20,7 @@ CHANNEL_OPEN = 24  # payload bytes of the request for a session (RFC 4254 6.1)
 DEFAULT_TRIES = 6  # of OpenSSH's servers: MaxAuthTries
 
 
-@lru_cache(8192)
+@lru_cache(1024)
 def read(profile: Profile, turns: Turns, end: End) -> Auth:
     """What became of the login."""
     found, trouble = exchanges(profile, turns)
@@ -121,20 +121,20 @@ def _closed_by_server(walk: Walk, tries: int, *, answered: bool, as_goodbye: boo
 
 
 def _of_success(walk: Walk) -> Certainty:
-    """Certain is one after a refusal without any packet so small, first in its turn, that both sides went on after; and
-    either no other message is so small, or a server that is known went on without a refusal, which after a failure that
-    lists nothing no client waits for, or the client asked for a session, for which a login's requests are too long."""
+    """Certain is one that stands first in its turn, after answers without any packet so small, if both sides went on
+    and one of these holds: no other message is so small, and no refusal followed or the client then said less than any
+    request of a login has; a server that is known went on without a refusal, which after a failure that lists nothing
+    no client waits for; the client asked for a session, which is shorter than such requests."""
     at = walk.answers.index(Answer.SUCCESS)
     exchange, after = walk.exchanges[at], walk.exchanges[at + 1 :]
     if not at or not after or not after[0].said or exchange.small != 0:
         return Certainty.LIKELY
-    if any(one.small is not None for one in walk.exchanges[:at]):
+    if any(one.small is not None or one.pieces for one in walk.exchanges[:at]) or exchange.pieces:
         return Certainty.LIKELY
-    if walk.server.payload(exchange.said[0])[1] < OTHERS:
-        return Certainty.CERTAIN
     answered = [one for one in after if one.said]
-    if walk.profile.serving.known and len(answered) > 1 and all(one.reply != walk.refusal for one in answered):
-        return Certainty.CERTAIN
-    session = walk.client.size(CHANNEL_OPEN)
-    short = walk.client.payload(session)[1] < REQUEST
-    return Certainty.CERTAIN if walk.client.clear and short and session in after[0].asked else Certainty.LIKELY
+    unrefused = all(one.reply != walk.refusal for one in answered)
+    short = any(walk.client.payload(size)[1] < REQUEST for one in after for size in one.asked)
+    alone = walk.server.payload(exchange.said[0])[1] < OTHERS
+    known = walk.profile.serving.known and len(answered) > 1 and unrefused
+    session = walk.client.clear and short and walk.client.size(CHANNEL_OPEN) in after[0].asked
+    return Certainty.CERTAIN if (alone and (unrefused or short)) or known or session else Certainty.LIKELY

@@ -75,6 +75,7 @@ class Exchange:
     said: tuple[int, ...]
     reply: int = 0
     merged: bool = False
+    pieces: bool = False  # it came in pieces that are no packets
     small: int | None = None  # where in `said` the first stands that is as small as a success
 
     @property
@@ -158,6 +159,7 @@ def _prepared(profile: Profile, found: list[Exchange]) -> tuple[list[Exchange], 
         said = exchange.said if framing.clear else _joined(framing, exchange.said)
         if said is None:
             return [], "the sizes of the server's packets don't fit the cipher agreed on"
+        exchange.pieces = said != exchange.said
         exchange.said = said
         if said:
             exchange.small = next((i for i, size in enumerate(said) if size in small), None)

@@ -78,7 +78,7 @@ MET = {
     fate.ACCEPTED: "accepted", fate.STACK_RESET: "reset by the stack", fate.QUEUE_FULL: "lost to a full queue",
     fate.FORWARDED: "forwarded", fate.REPLY_LOST: "answered in vain", fate.REPLY_HELD: "answered in vain",
     fate.NO_WAY_BACK: "left without an answer", fate.REVERSE_PATH: "dropped by the reverse path filter",
-    fate.DROPPED: "dropped", fate.REJECTED: "rejected", fate.FILTER_RESET: "reset by netfilter",
+    fate.UNSURE: "let in", fate.DROPPED: "dropped", fate.REJECTED: "rejected", fate.FILTER_RESET: "reset by netfilter",
 }  # fmt: skip
 
 

@@ -21,6 +21,9 @@ FILTERED = frozenset({DROPPED, REJECTED, FILTER_RESET})
 CERTAIN_BELOW = 1e-5
 _SIGMAS = 3.0
 _HALF = 0.5
+# Of these just one moves for a SYN.
+EXCLUSIVE = ("opened", "stack-reset", "overflow", "stopped", "no-route", "syn-ack-again")
+_FAR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,18 @@ def fate(one: Heard) -> Fate:
     if one.by != "pings" and count > 1:
         first = _word(one, [0])
         later = _word(one, list(range(1, count)))
+        if later.word in FILTERED and first.word == UNSURE and _Rounds(one, [0]).moves("stopped") is False:
+            return Fate(LIMITED, _certain(one), later.because, (UNSURE, later.word))
         if UNSURE not in {first.word, later.word} and first.word != later.word:
             because = (*first.because, *later.because)
             if later.word in FILTERED:
                 return Fate(LIMITED, _certain(one), because, (first.word, later.word))
             return Fate(later.word, False, ("the first round met another fate than the later ones", *because))
     whole = _word(one, list(range(count)))
+    if one.by == "pings" and whole.word != NEVER_ARRIVED:
+        # What truly follows the SYNs would have shown their rhythm by itself.
+        why = "only the client's pings were recognised, and too much else went on to tell what becomes of the SYNs"
+        return Fate(UNSURE, because=(why,))
     return Fate(whole.word, whole.word != UNSURE and _certain(one), whole.because, whole.then)
 
 
@@ -75,12 +84,15 @@ class _Rounds:
 
     def __init__(self, one: Heard, which: Sequence[int]) -> None:
         self._one, self._which = one, which
+        self._muted: set[str] = set()
         self.sizes = [one.sizes[at] for at in which]
         self.family = one.family
         self.by_pings = one.by == "pings"
 
     def moves(self, *names: str, sign: int = 1) -> bool | None:
         """Whether these together follow; None where that is open, False also where the kernel has none of them."""
+        if self._muted.intersection(names):
+            return False
         rows = [
             [sign * self._one.excess[name][at] for at in self._which if at < len(self._one.excess[name])]
             for name in names
@@ -91,6 +103,16 @@ class _Rounds:
         noise = math.sqrt(sum(self._one.noise[name] ** 2 for name in names if name in self._one.noise))
         together = [sum(column) for column in zip(*rows, strict=False)]
         return follows(together, self.sizes, noise)
+
+    def single_out(self) -> bool:
+        """A SYN has one fate. Where several signals seem to follow, one far quieter than the others is believed; False
+        where there is none such."""
+        moving = sorted((self._one.noise[name], name) for name in EXCLUSIVE if self.has(name) and self.moves(name))
+        if len(moving) > 1:
+            if moving[1][0] < _FAR * moving[0][0]:
+                return False
+            self._muted = {name for _, name in moving[1:]}
+        return True
 
     def has(self, name: str) -> bool:
         """Whether this kernel has the signal."""
@@ -104,6 +126,8 @@ class _Rounds:
 
 def _word(one: Heard, which: Sequence[int]) -> Fate:
     at = _Rounds(one, which)
+    if not at.single_out():
+        return Fate(UNSURE, because=("more than one counter followed them, by chance: too much else went on",))
     for decide in (_opened, _reset, _queue, _stopped, _on_its_way, _reply):
         found = decide(at)
         if found is not None:
@@ -112,6 +136,8 @@ def _word(one: Heard, which: Sequence[int]) -> Fate:
 
 
 def _opened(at: _Rounds) -> Fate | None:
+    if at.moves("taken-back"):
+        return Fate(ACCEPTED, because=(at.told("taken-back", "handshakes that the client took back (EmbryonicRsts)"),))
     if at.moves("opened"):
         return Fate(ACCEPTED, because=(at.told("opened", "handshakes that the client completed or took back"),))
     return None

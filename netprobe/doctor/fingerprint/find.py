@@ -39,6 +39,7 @@ FIRST_LOOK, FOUND = 0.1, 1e-4
 # Counters that all traffic moves: where that is quiet they show the rhythm plainly, else they show anything.
 BUSY, FOUND_BUSY = frozenset({"taken", "arrived"}), 1e-6
 FEWEST_ROUNDS = 2
+ALONE = ("taken-back", "withheld", "cookie", "taken", "arrived")
 Growth = TypeVar("Growth", int, float)
 _CAP = 1.3
 _ENOUGH = 0.5
@@ -128,9 +129,7 @@ def _of_syns(known: dict[str, Series], family: int) -> list[tuple[str, Series, P
     whole = Pattern.of(SYNS[family])
     fates = total(known, FATES)
     tried = [("fates", fates, whole)] if fates is not None else []
-    tried += [
-        (name, known[name], whole) for name in (*FATES, "withheld", "cookie", "taken", "arrived") if name in known
-    ]
+    tried += [(name, known[name], whole) for name in (*FATES, *ALONE) if name in known]
     tried += [(name, known[name], whole.shifted(later)) for name, later in DELAYED_S.items() if name in known]
     if "mark" in known:
         tried.append(("mark", known["mark"], Pattern.of(SYNS[family], marked_only=True)))

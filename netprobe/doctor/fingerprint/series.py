@@ -46,6 +46,7 @@ EXPLAINED_BY = {"uncounted": "data"}
 # Shared by both IP versions.
 _TCP = {
     "opened": "Tcp.PassiveOpens + TcpExt.EmbryonicRsts",
+    "taken-back": "TcpExt.EmbryonicRsts",  # a raw SYN's, by the client's kernel: quiet where many connect
     "stack-reset": "Tcp.OutRsts",
     "overflow": "TcpExt.ListenOverflows",
     "cookie": "TcpExt.SyncookiesSent",
