@@ -97,8 +97,9 @@ def test_the_source_distribution_can_be_tested(dist: Path) -> None:
     (found,) = dist.glob("*.tar.gz")
     with tarfile.open(found) as source:
         names = {name.partition("/")[2] for name in source.getnames()}
-    assert {"pyproject.toml", "Makefile", ".ci/setup", "LICENSE", "README.md", "tests/test_package.py", *SHARED} <= names
-    assert not [name for name in names if name.startswith((".git/", ".venv", "dist/")) or name.endswith(".pyc")]
+    assert {"pyproject.toml", "Makefile", ".ci/setup", "README.md", "tests/test_package.py", *SHARED} <= names
+    ours = (".git/", ".venv", "dist/")
+    assert not [name for name in names if name.startswith(ours) or name.endswith(".pyc")]
 
 
 def test_it_runs_where_it_is_installed(environment: Path) -> None:
