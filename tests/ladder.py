@@ -41,6 +41,7 @@ from netprobe.model import (
     Record,
     ResolvedFact,
     RouteFact,
+    Service,
     TargetFact,
     Verdict,
 )
@@ -50,6 +51,7 @@ from netprobe.tracker.hosts import recall_host
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from tests.packets import LINKS, Segment, echo, framed, icmp_error, neighbor
+from tests.ssh_matrix.replay import by_ports
 from tests.ssh_packets import COMMON
 
 START_NS = 1_700_000_000_000_000_000
@@ -124,7 +126,11 @@ class Scene:
             decode(frame.data, 0, len(frame.data), frame.link_type, decoded)
             return frame.data[decoded[columns.D_OFFSET] :]
 
-        return collect(self.target, [attempt(row)], (), payload, self.until_ns, host_of(row), self.vantage)
+        heard = by_ports(self.records).get((row[columns.CPORT], row[columns.SPORT]))
+        found = attempt(row)
+        if heard is not None:
+            found = replace(found, service=Service("ssh", auth=heard.session.auth()))
+        return collect(self.target, [found], (), payload, self.until_ns, host_of(row), self.vantage)
 
     def verdict(self) -> Verdict:
         """The verdict in the end."""

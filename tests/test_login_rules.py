@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from netprobe import texts
-from netprobe.evidence import Evidence
-from netprobe.evidence.login import LOGIN_FEATURES, hear_login, judge_login
-from netprobe.model import Auth, Certainty, Origin, OriginKind, Outcome, Service, TargetFact
-from netprobe.rules import RULES, Rule, login
+from netprobe.evidence import FEATURES, Evidence
+from netprobe.evidence.login import judge_login
+from netprobe.model import Auth, Certainty, Origin, OriginKind, Outcome, TargetFact
+from netprobe.rules import Rule, decide, login
 from tests.ladder import Scene, ladder
 from tests.login_situations import LOGIN_SITUATIONS
 from tests.ssh_matrix import score
-from tests.ssh_matrix.replay import connections
 
-# Rules about logins stand before those about what the service said.
-TABLE = login.RULES + tuple(rule for rule in RULES if rule not in login.RULES)
 CAUSES = {
     "succeeded": "up",
     "left": "up",
@@ -33,19 +29,12 @@ every_rule = pytest.mark.parametrize("rule", login.RULES, ids=lambda rule: rule.
 
 
 def heard(scene: Scene) -> Evidence:
-    """What a capture shows of the attempt, with its session read."""
-    evidence = scene.evidence()
-    assert evidence.conversation is not None
-    session = connections(scene.records)[0].session
-    said = Service("ssh", None, (), session.kex(), session.auth())
-    talk = replace(evidence.conversation, attempt=replace(evidence.conversation.attempt, service=said))
-    evidence.conversation = talk
-    hear_login(evidence, talk)
-    return evidence
+    """What a capture shows of the attempt."""
+    return scene.evidence()
 
 
 def decided(evidence: Evidence) -> Rule:
-    return next(rule for rule in TABLE if rule.matches(evidence.features))
+    return decide(evidence.features)
 
 
 @pytest.mark.parametrize("name", LOGIN_SITUATIONS)
@@ -63,7 +52,7 @@ def test_every_rule_has_a_situation() -> None:
 def test_conditions_are_words_of_the_vocabulary(rule: Rule) -> None:
     for feature, words, _ in rule.conditions:
         if feature.startswith("login"):
-            assert words <= {*LOGIN_FEATURES[feature], "-"}
+            assert words <= {*FEATURES[feature], "-"}
 
 
 def _placeholders(rule: Rule) -> Iterator[str]:
@@ -96,8 +85,8 @@ def test_words_come_from_the_noun_alone() -> None:
 
 
 def test_outcomes_and_words_are_the_same() -> None:
-    assert set(LOGIN_FEATURES["login"]) == {str(outcome) for outcome in Outcome}
-    assert set(LOGIN_FEATURES["login_sure"]) == {str(certainty) for certainty in Certainty}
+    assert set(FEATURES["login"]) == {str(outcome) for outcome in Outcome}
+    assert set(FEATURES["login_sure"]) == {str(certainty) for certainty in Certainty}
 
 
 def test_every_recorded_login_has_its_cause() -> None:

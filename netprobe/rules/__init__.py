@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netprobe.rules import before, capture, kex, pair, path, service, silence, transport
+from netprobe.rules import before, capture, kex, login, pair, path, service, silence, transport
 from netprobe.rules.rule import Place, Rival, Rule
 
 __all__ = ["BY_ID", "RULES", "Place", "Rival", "Rule", "decide"]
 
 RULES: tuple[Rule, ...] = (
-    pair.RULES + before.RULES + capture.RULES + kex.RULES + service.RULES + path.RULES + transport.RULES + silence.RULES
+    *(pair.RULES + before.RULES + capture.RULES + kex.RULES + login.RULES),
+    *(service.RULES + path.RULES + transport.RULES + silence.RULES),
 )
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}
 

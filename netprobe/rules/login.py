@@ -33,7 +33,7 @@ def _row(
 
 
 SIZES = "what is encrypted was read from its sizes alone; {login_methods}"
-DENIED = 'ssh prints "Permission denied ({login_permits})" for it'
+DENIED = 'ssh prints "Permission denied ({login_permits})" for it, PuTTY "Access denied"'
 LOG = "on the server: `journalctl -u ssh -n 50`, which names the user and the reason; the wire can't tell a wrong key or password from a rule (AllowUsers, DenyUsers, PermitRootLogin, an expired account): sshd answers alike on purpose"
 MINE = "another user or key? `ssh -v -o IdentitiesOnly=yes -i KEY USER@{address}` shows each one; ~/.ssh/authorized_keys on the server, and its permissions"
 FACTOR = Rival(

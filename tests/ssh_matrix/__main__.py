@@ -1,4 +1,5 @@
-"""`python -m tests.ssh_matrix record [--root FOLDER] [NAME...]`: captures/ssh/ anew (root); `score`: the table."""
+"""`python -m tests.ssh_matrix record [--root FOLDER] [NAME...]`: captures/ssh/ anew (root); `score`: the table;
+`cases`: one capture and case for each kind of outcome."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 def main(arguments: list[str]) -> int:
     """Exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.ssh_matrix")
-    parser.add_argument("what", choices=["record", "inside", "score"])
+    parser.add_argument("what", choices=["record", "inside", "score", "cases"])
     parser.add_argument(
         "--root", action="append", default=[], type=Path, help="folder with a newer system (debootstrap)"
     )
@@ -22,6 +23,10 @@ def main(arguments: list[str]) -> int:
         from tests.ssh_matrix.score import write
 
         return write()
+    if options.what == "cases":
+        from tests.ssh_matrix import cases
+
+        return cases.write()
     if os.geteuid() != 0:
         sys.exit("recording needs root: it mounts, and makes network namespaces, where only it sees them")
     if options.what == "record":

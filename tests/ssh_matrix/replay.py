@@ -37,8 +37,13 @@ class Login:
     connection: Connection
 
 
-def connections(records: Iterable[Record]) -> list[Connection]:
+def connections(path: Path) -> list[Connection]:
     """In order of their SYNs."""
+    return list(by_ports(CaptureReader(path)).values())
+
+
+def by_ports(records: Iterable[Record]) -> dict[tuple[int, int], Connection]:
+    """The same by the ports of client and server."""
     row = [0] * 128
     found: dict[tuple[int, int], Connection] = {}
     for record in records:
@@ -67,14 +72,14 @@ def connections(records: Iterable[Record]) -> list[Connection]:
             one.session.closed(by_client, bool(flags & RST), record.time_ns)
     for one in found.values():
         one.session.finish()
-    return list(found.values())
+    return found
 
 
 def logins(folder: Path) -> Iterator[Login]:
     """Every connection of every recording of a folder."""
     for path in sorted(folder.glob("*.sessions.toml")):
         told = tomllib.loads(path.read_text())
-        seen = connections(CaptureReader(path.with_name(path.name.replace(".sessions.toml", ".pcapng.xz"))))
+        seen = connections(path.with_name(path.name.replace(".sessions.toml", ".pcapng.xz")))
         assert len(seen) == len(told["session"]), path.name
         for entry, connection in zip(told["session"], seen, strict=True):
             session = connection.session
