@@ -130,8 +130,11 @@ class Seen:
         )
 
 
-def run(situation: Situation, folder: Path, *, root: bool, traffic: int = 0, seconds: int = 45) -> Seen:
-    """Both ends at the same time, both as root or both as nobody. `traffic`: other connections a second."""
+def run(
+    situation: Situation, folder: Path, *, root: bool, traffic: int = 0, seconds: int = 45, after: str = ":"
+) -> Seen:
+    """Both ends at the same time, both as root or both as nobody. `traffic`: other connections a second; `after`: what
+    the server's shell does in the end, with the facts in /run/out/facts.json."""
     who = "" if root else "setpriv --reuid 65534 --regid 65534 --clear-groups"
     said = folder / "said"
     watch = f"""
@@ -140,7 +143,7 @@ mkdir -m 777 /run/out
 server=$!
 n=0; until grep -q 'type on the client' '{said}'; do n=$((n+1)); [ $n -lt 1500 ] || exit 96; sleep 0.02; done
 """
-    errors = _both(situation, folder, traffic, watch, who, f"cp /run/out/facts.json '{folder}/facts.json'")
+    errors = _both(situation, folder, traffic, watch, who, f"cp /run/out/facts.json '{folder}/facts.json'\n{after}")
     text = (folder / "doctor.json").read_text() if (folder / "doctor.json").exists() else ""
     assert text, f"no answer:\n{errors}\n{said.read_text() if said.exists() else ''}"
     facts = json.loads((folder / "facts.json").read_text())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +61,13 @@ def test_what_the_marked_syns_meet(one: tuple[str, bool, int], runs: dict[tuple[
     results = [each for each in seen.document["results"] if each["check"] == "ND601" and each["status"] != "unknown"]
     assert all(tuple(each["causes"]) == situation.causes for each in results)
     assert "marked SYNs to" in seen.scan
+
+
+def test_a_scan_counts_with_what_was_watched(tmp_path: Path) -> None:
+    """The server's user is nobody, to whom no firewall is shown: only the counters can tell."""
+    scan = f"{marked.NETPROBE} scan --json --no-elsewhere -4 --doctor /run/out/facts.json {marked.NAME}"
+    after = f"ip netns exec far {scan} > '{tmp_path}/joined' || true"
+    marked.run(BY_NAME["dropped"], tmp_path, root=False, after=after)
+    (verdict,) = json.loads((tmp_path / "joined").read_text())["verdicts"]
+    assert (verdict["cause"], verdict["certainty"]) == ("dropped", "certain")
+    assert any("ND601" in line for line in verdict["because"])

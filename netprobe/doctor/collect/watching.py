@@ -120,13 +120,17 @@ def watch(seconds: float, asked: Callable[[], bool] = lambda: False) -> Watch:
 
 
 def _better(old: tuple[Heard, ...], new: tuple[Heard, ...]) -> tuple[Heard, ...]:
-    """Of each IP version what rests on more rounds, then what is less likely by chance, then the newer."""
+    """Of each IP version what rests on SYNs, on more rounds, what is less likely by chance, then the newer."""
     best: dict[int, Heard] = {one.family: one for one in old}
     for one in new:
         had = best.get(one.family)
-        if had is None or (len(one.sizes), -one.chance) >= (len(had.sizes), -had.chance):
+        if had is None or _rank(one) >= _rank(had):
             best[one.family] = one
     return tuple(best[family] for family in sorted(best))
+
+
+def _rank(one: Heard) -> tuple[bool, int, float]:
+    return one.by != "pings", len(one.sizes), -one.chance
 
 
 def _clear(heard: tuple[Heard, ...], now_s: float) -> bool:

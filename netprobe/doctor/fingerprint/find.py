@@ -47,8 +47,6 @@ _ENOUGH = 0.5
 _REPEATED_S = (1.0, 3.0, 7.0, 15.0)
 _LATE_S = 0.3  # by which timers may be late
 _LEAST_NOISE = 0.25
-# Signals that one IP version has for itself.
-OWN = frozenset({"stopped", "forwarded", "no-route", "withheld", "mark", "pings", "arrived"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +205,8 @@ def _chance(seen: Sequence[tuple[int, int]], usual: int, others: Sequence[int]) 
 
 
 def _without_shadows(found: dict[int, Place | None]) -> None:
-    """Takes away the less likely of two, where it consists of the other one's rounds and repeated SYN-ACKs: TCP's
-    counters are shared by both IP versions."""
+    """Takes away the less likely of two, where it consists of the other one's repeated SYN-ACKs: both IP versions share
+    TCP's counters."""
     places = sorted((one.chance, family) for family, one in found.items() if one is not None)
     if len(places) < 2:
         return
@@ -216,7 +214,7 @@ def _without_shadows(found: dict[int, Place | None]) -> None:
     first, second = found[real], found[shadow]
     assert first is not None
     assert second is not None
-    if second.by in OWN:
+    if second.by not in DELAYED_S:
         return
     events = [first.step * STEP_S + start + again for start in SYNS[real].starts_s for again in (0.0, *_REPEATED_S)]
     seen = [second.step * STEP_S + start + DELAYED_S.get(second.by, 0.0) for start in SYNS[shadow].starts_s]
@@ -230,8 +228,9 @@ def _moved_by(found: dict[int, Place | None]) -> set[int]:
     for family, place in found.items():
         if place is not None:
             syns, echoes = SYNS[family].starts_s, ECHOES[family].starts_s
-            events = [(start, _EVENT_S) for start in (*syns, *echoes)]
-            events += [(start + again, _LATE_S) for start in syns for again in _REPEATED_S]
+            lasts_s = max(_EVENT_S, place.width * STEP_S)  # the place is no more exact than that
+            events = [(start, lasts_s) for start in (*syns, *echoes)]
+            events += [(start + again, max(lasts_s, _LATE_S)) for start in syns for again in _REPEATED_S]
             for start, lasts in events:
                 first = place.step + round(start / STEP_S)
                 moved.update(range(first, first + round(lasts / STEP_S)))
