@@ -8,8 +8,8 @@ _LIKE = 0.6  # as difflib has it
 _NEARLY = 0.05  # what comes this close to the best is told, too
 
 
-def meant(word: str, known: Iterable[str]) -> str:
-    """"did you mean 'scan'? ", or the two or three that come close; empty where nothing does."""
+def close(word: str, known: Iterable[str]) -> list[str]:
+    """The words that come close, at most three; empty where none does."""
     from difflib import SequenceMatcher
 
     words = list(dict.fromkeys(known))
@@ -19,12 +19,16 @@ def meant(word: str, known: Iterable[str]) -> str:
         matcher.set_seq1(one.lower())
         rated.append((matcher.ratio(), one))
     best = max((ratio for ratio, _ in rated), default=0.0)
-    close = [one for ratio, one in rated if ratio >= max(_LIKE, best - _NEARLY)][:3]
-    if not close:
-        close = [one for one in words if len(word) > 2 and one.lower().startswith(word.lower())][:3]
-    if not close:
+    found = [one for ratio, one in rated if ratio >= max(_LIKE, best - _NEARLY)][:3]
+    return found or [one for one in words if len(word) > 2 and one.lower().startswith(word.lower())][:3]
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """"did you mean 'scan'?", or the two or three that come close; empty where nothing does."""
+    found = [repr(one) for one in close(word, known)]
+    if not found:
         return ""
-    *first, last = (repr(one) for one in close)
+    *first, last = found
     return f"did you mean {', '.join(first) + ' or ' if first else ''}{last}?"
 
 

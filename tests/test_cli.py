@@ -129,6 +129,11 @@ def test_an_alias_of_ssh_config_is_followed(monkeypatch: pytest.MonkeyPatch, cap
         (("scan", "-q"), "no target given"),
         (("scan", "--expct", "ssh", "192.0.2.1"), "--expect"),
         (("scna", "192.0.2.1"), "Did you mean 'scan'?"),
+        (("help", "scna"), "Did you mean 'scan'?"),
+        (("scan", "--jsn", "192.0.2.1"), "No such option: --jsn; did you mean '--json'?"),
+        (("scan", "--confg", "x", "192.0.2.1"), "did you mean '--config'?"),
+        (("--versoin",), "did you mean '--version'?"),
+        (("scan", "--xyzzy", "192.0.2.1"), "No such option: --xyzzy\n"),
         (("analyze", "--server", "web", "x.pcap"), "--server 192.0.2.1"),
     ],
 )

@@ -47,6 +47,8 @@ def _command(arguments: Sequence[str]) -> int:
     from netprobe.cli.app import app
     from netprobe.cli.doctor import spelled_out
 
+    if arguments[:1] == ["help"]:  # of a command that has no page: typer says so
+        arguments = [*arguments[1:2], "--help"]
     taken = common.take(arguments)
     found = config.find(taken, os.environ)
     defaults = found.defaults(app)

@@ -14,6 +14,8 @@ from typing import Any
 import typer.core
 
 from netprobe.cli import pages
+from netprobe.cli.common import COMMON
+from netprobe.suggest import meant
 
 # Of each group one may be given; one that is given on the command line takes the others' defaults away.
 RIVALS = (
@@ -41,7 +43,11 @@ class Command(typer.core.TyperCommand):
                 if group & given.keys():
                     for name in group - given.keys():
                         ctx.default_map.pop(name, None)
-        return list(super().parse_args(ctx, args))
+        try:
+            return list(super().parse_args(ctx, args))
+        except Exception as error:
+            correct(error, [word for param in self.params for word in getattr(param, "opts", ())])
+            raise
 
     def get_help(self, ctx: Any) -> str:
         """The ready-made page; typer's own where there is none."""
@@ -51,9 +57,28 @@ class Command(typer.core.TyperCommand):
 class Group(typer.core.TyperGroup):
     """netprobe itself."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words before the command's name."""
+        try:
+            return list(super().parse_args(ctx, args))
+        except Exception as error:
+            correct(error, ["--version"])
+            raise
+
     def get_help(self, ctx: Any) -> str:
         """The ready-made page; typer's own where there is none."""
         return _page("") or str(super().get_help(ctx))
+
+
+def correct(error: Exception, known: list[str]) -> None:
+    """Into the error about an option that isn't there goes what may have been meant: click looks at its spelling with
+    more patience than sense, and doesn't know what is common to all commands."""
+    name = getattr(error, "option_name", None)
+    if isinstance(name, str) and hasattr(error, "possibilities"):
+        common = [word for words, _, _ in COMMON for word in words]
+        guess = meant(name, [*known, *common, *pages.HELP])
+        error.possibilities = None
+        error.message = f"No such option: {name}{f'; {guess}' if guess else ''}"  # type: ignore[attr-defined]
 
 
 def opposite(word: str) -> str:
