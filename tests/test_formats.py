@@ -29,7 +29,7 @@ from tests.samples import HOSTILE, a_hostile_verdict, a_report, a_verdict
 jsonschema = pytest.importorskip("jsonschema")
 
 ROOT = Path(__file__).parent.parent
-CAPTURES = sorted((ROOT / "captures").glob("*.pcapng"))
+CAPTURES = sorted((ROOT / "captures").rglob("*.pcapng"))
 SCHEMA = json_reader.loads((ROOT / "netprobe" / "report" / "schema.json").read_text("utf-8"))
 Found = Counter[tuple[str, ...]]
 # The SSH banner that went raw to the terminal through tshark -T fields, nc, tabulate and rich.
