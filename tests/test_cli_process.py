@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FAKE = [sys.executable, "-m", "tests.fake_scan"]
-STARTING = ("runpy", "site.py", "<frozen site>")  # in the traceback of an interpreter that was interrupted while it starts
+STARTING = ("runpy", "site.py", "<frozen site>")  # in the traceback of an interpreter that is starting
 
 
 def start(
