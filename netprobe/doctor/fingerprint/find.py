@@ -88,7 +88,7 @@ def heard(samples: Samples) -> tuple[Heard, ...]:
     grid = Grid(samples)
     known = {family: signals(grid, family) for family in (4, 6)}
     first = {family: _search(known[family], family, set(), FIRST_LOOK) for family in (4, 6)}
-    _without_shadows(first)
+    _without_shadows(first, known)
     # What the rounds themselves moved is no usual traffic: without it, the chances are counted again.
     moved = _moved_by(first)
     found = []
@@ -111,15 +111,16 @@ def _search(known: dict[str, Series], family: int, moved: set[int], limit: float
         ]
         for place in sorted(places, key=lambda one: one.chance):
             enough = min(limit, FOUND_BUSY) if place.by in BUSY else limit
-            if place.chance < enough and (place.by == "pings" or _arrived(known, family, place, moved)):
+            if place.chance < enough and (place.by == "pings" or _arrived(known, family, place, moved) is not False):
                 return place
     return None
 
 
-def _arrived(known: dict[str, Series], family: int, place: Place, moved: set[int]) -> bool:
-    """Whether packets of this IP version may have come with the rounds: TCP's counters are shared by both."""
+def _arrived(known: dict[str, Series], family: int, place: Place, moved: set[int]) -> bool | None:
+    """Whether packets of this IP version came with the rounds (TCP's counters are shared by both); None where other
+    packets hide that."""
     sizes = SYNS[family].sizes
-    return follows(*_growth(known["arrived"], Pattern.of(SYNS[family]), sizes, place, place.width, moved)) is not False
+    return follows(*_growth(known["arrived"], Pattern.of(SYNS[family]), sizes, place, place.width, moved))
 
 
 def _of_syns(known: dict[str, Series], family: int) -> list[tuple[str, Series, Pattern]]:
@@ -204,7 +205,7 @@ def _chance(seen: Sequence[tuple[int, int]], usual: int, others: Sequence[int]) 
     return chance
 
 
-def _without_shadows(found: dict[int, Place | None]) -> None:
+def _without_shadows(found: dict[int, Place | None], known: dict[int, dict[str, Series]]) -> None:
     """Takes away the less likely of two, where it consists of the other one's repeated SYN-ACKs: both IP versions share
     TCP's counters."""
     places = sorted((one.chance, family) for family, one in found.items() if one is not None)
@@ -214,7 +215,7 @@ def _without_shadows(found: dict[int, Place | None]) -> None:
     first, second = found[real], found[shadow]
     assert first is not None
     assert second is not None
-    if second.by not in DELAYED_S:
+    if second.by not in DELAYED_S or _arrived(known[shadow], shadow, second, set()):
         return
     events = [first.step * STEP_S + start + again for start in SYNS[real].starts_s for again in (0.0, *_REPEATED_S)]
     seen = [second.step * STEP_S + start + DELAYED_S.get(second.by, 0.0) for start in SYNS[shadow].starts_s]

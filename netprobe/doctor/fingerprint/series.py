@@ -167,7 +167,8 @@ class Grid:
 def signals(grid: Grid, family: int) -> dict[str, Series]:
     """All signals of an IP version that this kernel has."""
     found = {name: grid.series(terms) for name, terms in SIGNALS[family].items()}
-    return {name: one for name, one in found.items() if one is not None}
+    # Without packets counted, the kernel doesn't have this IP version: TCP's counters are the other one's.
+    return {name: one for name, one in found.items() if one is not None} if found["arrived"] is not None else {}
 
 
 def total(series: Mapping[str, Series], names: Sequence[str]) -> Series | None:
