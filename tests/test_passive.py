@@ -193,7 +193,8 @@ def test_texts_hold_nothing_of_other_attempts(name: str) -> None:
 def test_a_certain_verdict_is_rare(name: str) -> None:
     verdict = ladder(SITUATIONS[name]).verdict()
     if verdict.certainty == "certain":
-        assert verdict.rule in {"NP326", "NP327", "NP328", "NP375"}
+        served = {"NP330", "NP601", "NP602", "NP603"}  # it identified itself, and went on
+        assert verdict.rule in {"NP326", "NP327", "NP328", "NP375"} | served
 
 
 # --------------------------------------------------------------------------- resets that are not their sender's

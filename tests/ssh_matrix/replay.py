@@ -37,9 +37,9 @@ class Login:
     connection: Connection
 
 
-def connections(path: Path) -> list[Connection]:
-    """In order of their SYNs."""
-    return list(by_ports(CaptureReader(path)).values())
+def connections(source: Path | Iterable[Record]) -> list[Connection]:
+    """Of a file, or of records: in order of their SYNs."""
+    return list(by_ports(CaptureReader(source) if isinstance(source, Path) else source).values())
 
 
 def by_ports(records: Iterable[Record]) -> dict[tuple[int, int], Connection]:
