@@ -120,7 +120,8 @@ SESSION_SITUATIONS: dict[str, str] = {
         "expect NP510 kex-aborted likely",
     ),
     "session__the_client_sends_no_ssh": session(
-        ours(b"\xff" * 40, "0.06"),
+        theirs(kexinit(), "0.06"),
+        ours(b"\xff" * 40, "0.07"),
         "0.08 < FA ttl 60",
         "expect NP511 kex-aborted likely",
     ),

@@ -129,7 +129,7 @@ class Scene:
         heard = by_ports(self.records).get((row[columns.CPORT], row[columns.SPORT]))
         found = attempt(row)
         if heard is not None:
-            found = replace(found, service=Service("ssh", auth=heard.session.auth()))
+            found = replace(found, service=Service("ssh", kex=heard.session.kex(), auth=heard.session.auth()))
         return collect(self.target, [found], (), payload, self.until_ns, host_of(row), self.vantage)
 
     def verdict(self) -> Verdict:

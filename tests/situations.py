@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.kex_situations import KEX_SITUATIONS
+from tests.kex_situations import KEX_SITUATIONS, SESSION_SITUATIONS
 from tests.login_situations import LOGIN_SITUATIONS
 
 SILENCE = "0.0 > S [mss]\n1.0 > S [mss]\n3.0 > S [mss]\nuntil 6\n"
@@ -46,7 +46,7 @@ WALK = """
     0.82 < icmp 11/0 port 61011 from 198.51.100.2 ttl 63
 """
 
-SITUATIONS: dict[str, str] = KEX_SITUATIONS | LOGIN_SITUATIONS | {
+SITUATIONS: dict[str, str] = KEX_SITUATIONS | SESSION_SITUATIONS | LOGIN_SITUATIONS | {
     # ------------------------------------------------------------- before a SYN reaches the path
     "name_that_does_not_exist": """
         server gone.example

@@ -14,7 +14,7 @@ from netprobe.evidence import FEATURES, Evidence
 from netprobe.model import Certainty, Origin, OriginKind, State, TargetFact
 from netprobe.prober import CONNECT_STEPS, STEPS
 from netprobe.rules import BY_ID, RULES, Place, Rule, decide
-from tests.kex_situations import KEX_SITUATIONS
+from tests.kex_situations import KEX_SITUATIONS, SESSION_SITUATIONS
 from tests.ladder import ladder
 from tests.login_situations import LOGIN_SITUATIONS
 
@@ -34,7 +34,7 @@ CAUSES = {
     *("dropped", "backlog-full", "syn-filtered", "reply-filtered", "rate-limited", "syn-proxy", "handshake-blocked"),
     *("reset-after-handshake", "stale-four-tuple", "malformed-answer", "syn-shape-filtered"),
     *("up", "no-banner", "closed-before-banner", "refused-with-text", "tarpit", "other-service", "ssh1-only"),
-    *("reset-after-banner", "no-common-algorithm", "inconclusive"),
+    *("reset-after-banner", "no-common-algorithm", "kex-aborted", "host-key-refused", "inconclusive"),
     *("auth-failed", "auth-no-method", "auth-too-many", "auth-second-factor"),
 }
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -224,6 +224,7 @@ RICH = {
         1.50 < A seq -9 "kkkkkkkk"
         9.00 > who-has 192.0.2.5
     """,
+    "a key refused": SESSION_SITUATIONS["session__the_client_says_that_it_does_not_know_the_key"],
     "login": LOGIN_SITUATIONS["passwords_are_refused"],
     "unresolved": "0.0 fact resolved 203.0.113.5 not-found",
     "no neighbour": "0.0 fact route ok via 192.0.2.254\n0.1 fact neighbour 192.0.2.254 failed",

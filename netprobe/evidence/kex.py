@@ -15,31 +15,6 @@ _KEY_EXCHANGE_FAILED, _HOST_KEY_NOT_VERIFIABLE = 3, 9
 # What tools call themselves that fetch a host key or an offer and leave: nothing failed there.
 COLLECTORS = ("OpenSSH-keyscan", "Nmap-SSH", "Nmap_SSH", "ZGrab", "netprobe")
 
-# The words of captured sessions, for the vocabulary.
-SESSION_FEATURES: dict[str, dict[str, str]] = {
-    "exchange": {
-        "offered": "both sides sent their KEXINIT, and no reply with a host key came",
-        "replied": "the server showed its host key, and the client sent no NEWKEYS",
-        "accepted": "the client sent NEWKEYS, and nothing after it",
-        "finished": "the client went on after its NEWKEYS, or the connection stayed open",
-    },
-    "exchange_ended": {
-        "client-fin": "the client closed before the login began",
-        "client-reset": "the client reset before the login began",
-        "server-fin": "the server closed before the login began",
-        "server-reset": "the server's side reset before the login began",
-    },
-    "disconnect": {
-        "client-no-exchange": "the client said in clear that the key exchange failed (DISCONNECT 3)",
-        "server-no-exchange": "the server said so",
-        "client-host-key": "the client said in clear that it can't verify the host key (DISCONNECT 9)",
-        "server-host-key": "the server said so",
-        "client-other": "the client said goodbye in clear (DISCONNECT)",
-        "server-other": "the server did",
-    },
-    "collector": {"yes": "the client calls itself a tool that only collects host keys or offers"},
-}
-
 
 def hear_exchange(e: Evidence, c: Conversation) -> None:
     """Take what the session of a captured attempt showed; in a scan of our own, what the server said to us."""

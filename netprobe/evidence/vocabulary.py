@@ -168,6 +168,27 @@ FEATURES: dict[str, dict[str, str]] = {
         "local": "what the ssh of this machine would offer (`ssh -G`)",
         "default": "the default offer that docs/ssh.md names",
     },
+    "exchange": {
+        "offered": "both sides sent their KEXINIT, and no reply with a host key came",
+        "replied": "the server showed its host key, and the client sent no NEWKEYS",
+        "accepted": "the client sent NEWKEYS, and nothing after it",
+        "finished": "the client went on after its NEWKEYS, or the connection stayed open",
+    },
+    "exchange_ended": {
+        "client-fin": "the client closed before the login began",
+        "client-reset": "the client reset before the login began",
+        "server-fin": "the server closed before the login began",
+        "server-reset": "the server's side reset before the login began",
+    },
+    "disconnect": {
+        "client-no-exchange": "the client said in clear that the key exchange failed (DISCONNECT 3)",
+        "server-no-exchange": "the server said so",
+        "client-host-key": "the client said in clear that it can't verify the host key (DISCONNECT 9)",
+        "server-host-key": "the server said so",
+        "client-other": "the client said goodbye in clear (DISCONNECT)",
+        "server-other": "the server did",
+    },
+    "collector": {"yes": "the client calls itself a tool that only collects host keys or offers"},
     "broken": {
         "server": "what follows the server's identification is no SSH, or none that can be read",
         "client": "the same of the client's",

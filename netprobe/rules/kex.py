@@ -73,11 +73,11 @@ OFFERS = (
         ("the server identifies itself as {identification}, but what follows is no SSH: {broken}",),
         ("what listens there: `ss -ltnp` on the server; a honeypot, a shield or a broken device does so",),
         "RFC 4253 6",
-        (Rival("up", "it may be SSH whose bytes were changed on the way", "a capture on the server"),),
+        (Rival("kex-aborted", "it may be SSH whose bytes were changed on the way", "a capture on the server"),),
     ),
 )
 
-# What only a captured session shows: both sides. They join the table with the captures that show it.
+# What only a captured session shows: both sides.
 SESSIONS = (
     _row(
         "NP505",
@@ -201,4 +201,4 @@ SESSIONS = (
     ),
 )
 
-RULES = OFFERS
+RULES = OFFERS + SESSIONS

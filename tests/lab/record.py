@@ -49,10 +49,10 @@ def record(names: list[str]) -> int:
         results = on_clients(lab, jobs, lambda scenario, family, client: _one(lab, scenario, family, client), told)
     wrong = any(result.faults for result in results)
     if not names:
-        from tests.lab import pairs
+        from tests.lab import exchanges, pairs
         from tests.ssh_matrix import cases
 
-        wrong |= bool(pairs.record([])) | bool(cases.write())
+        wrong |= bool(pairs.record([])) | bool(cases.write()) | bool(exchanges.record([]))
     return int(wrong)
 
 
