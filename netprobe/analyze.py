@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,10 @@ from netprobe.interrupts import Interrupts
 from netprobe.ladder import Ladder, LadderOf
 from netprobe.model import Fact, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
+from netprobe.packing import Noting, Packing
 from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
+from netprobe.report.html.attempts import Attempts
 from netprobe.report.summary import outline
 from netprobe.rereading import ladder_of
 from netprobe.settling import engines
@@ -36,6 +38,7 @@ from netprobe.wire.capture import Batch, CaptureReader
 from netprobe.wire.merge import MergedCaptures
 
 if TYPE_CHECKING:  # loaded only where tshark is asked for something
+    from netprobe.report.zeek import Tally
     from netprobe.settling.asking import Asked
 
 __all__ = ["NO_OUTLETS", "Analysis", "Outlets", "analyze", "run"]
@@ -63,11 +66,17 @@ class Analysis:
     ladder_of: LadderOf | None = None  # where the packets are still there
 
 
-def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets = NO_OUTLETS) -> Report:
+def run(
+    options: AnalyzeOptions,
+    on_verdict: OnVerdict,
+    notice: Notice,
+    outlets: Outlets = NO_OUTLETS,
+    packed: Attempts | None = None,
+) -> Report:
     """Analyze each file for itself, or all as one stream (`options.together`). Raises UnreadableCapture when the first
-    can't be read at all."""
+    can't be read at all. `packed`: gets every attempt besides, for a page."""
     if options.pair is not None:
-        return _pair(options, on_verdict, notice, outlets)
+        return _pair(options, on_verdict, notice, _with(packed, outlets))
     started = time.time_ns()
     done: list[Analysis] = []
     interrupted = False
@@ -78,12 +87,12 @@ def run(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets:
             for error in merged.unreadable:
                 notice(str(error))
                 failure = failure or error
-            done.append(_read(merged, options, on_verdict, notice, outlets))
+            done.append(_read(merged, options, on_verdict, notice, outlets, packed))
         for path in options.files if not options.together else ():
             if done and done[-1].interrupted:
                 break
             try:
-                done.append(analyze(path, options, on_verdict, notice, outlets))
+                done.append(analyze(path, options, on_verdict, notice, outlets, packed))
             except NetprobeError as error:
                 if len(options.files) == 1:
                     raise
@@ -163,6 +172,28 @@ def _hand(verdict: Verdict, on_verdict: OnVerdict, outlets: Outlets) -> None:
         on_verdict(verdict)
 
 
+def _with(packed: Attempts | None, outlets: Outlets) -> Outlets:
+    """The outlets, and the page's attempts among them."""
+    if packed is None:
+        return outlets
+    also = outlets.also
+
+    def take(line: str, tally: Tally | None) -> None:
+        packed.line(line)
+        if also is not None:
+            also(line, tally)
+
+    return replace(outlets, also=take)
+
+
+def _both(give: Callable[[Sequence[int]], None], pack: Callable[[], None]) -> Callable[[Sequence[int]], None]:
+    def both(settled: Sequence[int]) -> None:
+        give(settled)
+        pack()
+
+    return both
+
+
 def _added(checks: Sequence[CrossCheck]) -> CrossCheck:
     return CrossCheck(
         frames=sum(one.frames for one in checks),
@@ -177,9 +208,10 @@ def analyze(
     on_verdict: OnVerdict,
     notice: Notice = lambda _: None,
     outlets: Outlets = NO_OUTLETS,
+    packed: Attempts | None = None,
 ) -> Analysis:
     """The verdicts of one file."""
-    return _read(CaptureReader(path), options, on_verdict, notice, outlets)
+    return _read(CaptureReader(path), options, on_verdict, notice, outlets, packed)
 
 
 def _read(
@@ -188,6 +220,7 @@ def _read(
     on_verdict: OnVerdict,
     notice: Notice,
     outlets: Outlets,
+    packed: Attempts | None = None,
 ) -> Analysis:
     asked = _ask(reader, options, notice, outlets)
     engine = engines.choose(reader.size, notice, options.compiled)
@@ -195,14 +228,19 @@ def _read(
     batches = _told(reader, reader.batches(BATCH if engine.compiled else INTERPRETED_BATCH, compile_), outlets.read)
     first = next(batches, None)
     if first is not None and any(isinstance(fact, TargetFact) for _, fact in first.facts):
-        found = _scan(_records(first, batches), options, on_verdict, outlets, asked)
+        found = _scan(_records(first, batches), options, on_verdict, _with(packed, outlets), asked)
     else:
-        settling = Settling(engine, vantage=options.vantage, depth=TUNNELS if options.tunnels else 0)
+        depth = TUNNELS if options.tunnels else 0
+        noting = Noting(engine, vantage=options.vantage, depth=depth) if packed is not None else None
+        settling = noting or Settling(engine, vantage=options.vantage, depth=depth)
         marks = None if asked is None else asked.marks(reader)
         selection = options.selection.also(options.servers)
         decisive = None if asked is None else asked.decisive
         giving = Giving(settling, engine, selection, on_verdict, outlets, marks=marks, decisive=decisive)
-        flow = Flow(settling.tracker, engine, giving.give, marks, settling.sessions)
+        give: Callable[[Sequence[int]], None] = giving.give
+        if noting is not None and packed is not None:
+            give = _both(give, Packing(noting, engine, selection, packed).pack)
+        flow = Flow(settling.tracker, engine, give, marks, settling.sessions)
         found = _capture(_chained(first, batches), giving, flow)
     found.status = CaptureStatus(
         packets=found.status.packets,

@@ -50,7 +50,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "drivers": (
         {
             *("interrupts", "wait", "logins", "offering", "scan", "marked", "analyze", "analyze_pair"),
-            *("annotate", "crosscheck", "diffing", "settling", "replay", "rereading", "explain", "examples"),
+            *("annotate", "packing", "crosscheck", "diffing", "settling", "replay", "rereading", "explain", "examples"),
         },
         {"nouns", "request", "core", "wire", "report"},
     ),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose, Xml
+from netprobe.cli.choices import Color, Html, Json, Jsonl, Quiet, Verbose, Xml
 
 
 def analyze(
@@ -93,6 +93,7 @@ def analyze(
         ),
     ] = None,
     xml: Xml = None,
+    html: Html = None,
     zeek: Annotated[
         str | None,
         typer.Option(
@@ -119,6 +120,7 @@ def analyze(
       netprobe analyze --csv capture.pcap > attempts.csv
       netprobe analyze --annotate commented.pcapng capture.pcap
       netprobe analyze --zeek conn.log capture.pcap
+      netprobe analyze --html report.html capture.pcap
       netprobe analyze --together ring_*.pcapng
       sudo tcpdump -i any -w - 'tcp or icmp or icmp6' | netprobe analyze --jsonl -
       netprobe analyze --client on-the-client.pcap --server on-the-server.pcap
@@ -140,7 +142,7 @@ def analyze(
         together=together, pair=pair, tunnels=tunnels, vantage=captures.vantage(vantage),
         display_filter=captures.display_filter(display_filter), cross_check=cross_check, compiled=compiled,
     )  # fmt: skip
-    exports = Exports(xml=xml, zeek=zeek, annotate=annotate, inputs=(*options.files, *(pair or ())))
+    exports = Exports(xml=xml, zeek=zeek, annotate=annotate, html=html, inputs=(*options.files, *(pair or ())))
     shown = Presentation(
         as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, quiet=quiet, verbose=verbose, color=color, many=True,
         everything=everything, instead=exports.instead,
@@ -150,5 +152,5 @@ def analyze(
         outlets = driver.Outlets(
             lines=shown.on_lines, outline=shown.on_outline, also=exports.also, read=progress.read
         )  # fmt: skip
-        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets))
+        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets, exports.packed))
     raise typer.Exit(shown.finish(report))

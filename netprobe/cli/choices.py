@@ -21,6 +21,12 @@ Verbose = Annotated[
     ),
 ]
 Color = Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, always or never.")]
+Html = Annotated[
+    str | None,
+    typer.Option(
+        "--html", metavar="FILE", help="Also write a report page: one file, for any browser.", show_default=False
+    ),
+]
 Xml = Annotated[
     str | None,
     typer.Option("-oX", metavar="FILE", help="Also write nmap's XML, causes as script output.", show_default=False),

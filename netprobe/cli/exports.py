@@ -21,11 +21,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
+from netprobe.cli import page
 from netprobe.cli.output import show
 from netprobe.errors import CannotMeasure, UsageError
 from netprobe.interrupts import Interrupts
 from netprobe.report import Report
 from netprobe.report import json as report_json
+from netprobe.report.html.attempts import Attempts
 from netprobe.report.zeek import Tally
 
 _FLUSH_S = 0.5
@@ -51,9 +53,10 @@ class Exports:
         xml: str | None = None,
         zeek: str | None = None,
         annotate: str | None = None,
+        html: str | None = None,
         inputs: Sequence[Path] = (),
     ) -> None:
-        wanted = {"-oX": xml, "--zeek": zeek, "--annotate": annotate}
+        wanted = {"-oX": xml, "--zeek": zeek, "--annotate": annotate, "--html": html}
         given = {option: name for option, name in wanted.items() if name is not None}
         outputs = [option for option, name in given.items() if name == "-"]
         if len(outputs) > 1:
@@ -63,7 +66,10 @@ class Exports:
             _check(option, name, inputs)
         if annotate is not None:
             _check_annotation(annotate, inputs)
+        if html is not None:
+            page.check()
         self._inputs = inputs
+        self._page: page.Page | None = None
         self.notice: Callable[[str], None] = lambda _: None  # whoever enters sets it before
         self._given = given
         self._files: list[Output] = []
@@ -76,7 +82,10 @@ class Exports:
             output = Output(name)
             self._files.append(output)
             try:
-                if option == "--annotate":
+                if option == "--html":
+                    self._page = page.Page(output, self._inputs)
+                    self._exports.append(self._page)
+                elif option == "--annotate":
                     self._exports.append(_Annotation(output, self._inputs[0], self.notice))
                 else:
                     self._exports.append(_Xml(output) if option == "-oX" else _Zeek(output))
@@ -94,8 +103,14 @@ class Exports:
 
     @property
     def also(self) -> Callable[[str, Tally | None], None] | None:
-        """Takes each verdict as a JSON line, and what was counted of its packets; None where no file wants them."""
-        return self._take if self._given else None
+        """Takes each verdict as a JSON line, and what was counted of its packets; None where no file wants them. The
+        page isn't among those files: it gets `packed`."""
+        return self._take_but_page if self._given.keys() - {"--html"} else None
+
+    @property
+    def packed(self) -> Attempts | None:
+        """Takes the attempts of a capture, packed; None where there is no page."""
+        return self._page.attempts if self._page is not None else None
 
     def finish(self, report: Report, *, given: bool = True) -> Report:
         """Complete the files. `given`: they have the verdicts already, else they get the report's. The report, with
@@ -113,6 +128,11 @@ class Exports:
     def _take(self, verdict: str, tally: Tally | None) -> None:
         for export in self._exports:
             self._careful(lambda: export.take(verdict, tally))  # noqa: B023 - called at once
+
+    def _take_but_page(self, verdict: str, tally: Tally | None) -> None:
+        for export in self._exports:
+            if export is not self._page:
+                self._careful(lambda: export.take(verdict, tally))  # noqa: B023 - called at once
 
     def _careful(self, act: Callable[[], None]) -> None:
         if self._failure is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Json, Jsonl, Quiet, Verbose, Xml
+from netprobe.cli.choices import Color, Html, Json, Jsonl, Quiet, Verbose, Xml
 
 
 def scan(
@@ -91,6 +91,7 @@ def scan(
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     xml: Xml = None,
+    html: Html = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     color: Color = "auto",
@@ -125,6 +126,7 @@ def scan(
       netprobe scan ssh://admin@[2001:db8::1]:2222
       sudo netprobe scan -w scan.pcapng --json server.example.com
       sudo netprobe scan --auth-methods ssh://admin@server.example.com
+      sudo netprobe scan --html report.html server.example.com
       sudo netprobe scan --patient -vv server.example.com
     """
     from netprobe import scan as driver
@@ -135,7 +137,7 @@ def scan(
     from netprobe.options import ScanOptions
     from netprobe.ports import parse_ports
 
-    exports = Exports(xml=xml)
+    exports = Exports(xml=xml, html=html)
     shown = Presentation(
         as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color, instead=exports.instead,
     )  # fmt: skip
