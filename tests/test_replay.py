@@ -523,6 +523,6 @@ def test_accept_makes_a_case_where_there_is_none(folder: Path, capsys: Captured)
 
 def test_help_has_examples(capsys: Captured) -> None:
     assert run(["replay", "-h"]) == 0
-    out = capsys.readouterr().out
-    assert "Examples:\n" in out
-    assert "Exit codes:" in out
+    assert "Examples:\n" in capsys.readouterr().out
+    assert run(["replay", "--help"]) == 0
+    assert "Exit codes:" in capsys.readouterr().out

@@ -68,7 +68,8 @@ def compiled(
                 twin.__module__ = value.__module__
                 twin.__qualname__ = value.__qualname__
                 options: dict[str, Any] = {"cache": value in wanted, "no_cpython_wrapper": value not in wanted}
-                options["forceinline"] = value in inner
+                if value in inner:  # and, where nothing else is said, all that is called from there
+                    options["forceinline"] = True
                 made = numba.njit(nogil=True, error_model="numpy", **options)(twin)
                 twins[value] = numba_inside.without_literals(made)
     for space in spaces:
@@ -90,6 +91,8 @@ def _folder(modules: Iterable[ModuleType]) -> Path:
     digest = hashlib.blake2s(sys.version.encode(), digest_size=8)
     for module in modules:
         digest.update(Path(module.__file__ or "").read_bytes())
+    for how in ("jit.py", "numba_inside.py", "engines.py"):
+        digest.update(Path(__file__).with_name(how).read_bytes())
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     return root / "netprobe" / f"compiled-{digest.hexdigest()}"
 
