@@ -8,7 +8,7 @@ FUZZ_SECONDS := 30
 MATRIX_NEEDS := dropbear:dropbear-bin plink:putty-tools openssl:openssl nsenter:util-linux
 BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
 
-.PHONY: help setup packages check fix test lab demo bench captures ssh-matrix ssh-score docs pages dist coverage fuzz clean
+.PHONY: help setup packages check fix test browser lab demo bench captures ssh-matrix ssh-score docs pages dist coverage fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test      everything: check, unit tests, the lab where root and namespaces allow"
 	@echo "make check     ruff and mypy; never writes"
 	@echo "make fix       what ruff can mend by itself"
+	@echo "make browser   the report page, looked at in Chromium"
 	@echo "make lab       every scenario of the lab, with the score (root)"
 	@echo "make bench     times against nmap (root)"
 	@echo "make captures  record captures/ anew from the lab (root)"
@@ -46,6 +47,11 @@ fix: setup
 test: check packages
 	@.ci/setup packages $(TEST_NEEDS)
 	$(PY) -m pytest
+
+browser: setup
+	@.ci/setup packages chromium:chromium
+	@.ci/setup optional playwright
+	$(PY) -m pytest tests/test_html.py
 
 lab: setup packages
 	$(PY) -m tests.lab run

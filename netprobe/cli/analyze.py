@@ -152,5 +152,6 @@ def analyze(
         outlets = driver.Outlets(
             lines=shown.on_lines, outline=shown.on_outline, also=exports.also, read=progress.read
         )  # fmt: skip
-        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets, exports.packed))
+        page = {} if exports.packed is None else {"packed": exports.packed}
+        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets, **page))
     raise typer.Exit(shown.finish(report))

@@ -22,8 +22,11 @@ MOST_TEXT = 4_000_000
 FIXED = 4  # server's address and port, client's address and port
 NOBODY = "-"
 
-_TOKEN = re.compile(r"\d[\d.]*\d|\d")
-_TOKEN_V6 = re.compile(r"(?:[0-9a-f]{1,4}:|:)[0-9a-f:]*:[0-9a-f]{0,4}(?:\.[\d.]+)?|\d[\d.]*\d|\d")
+# Numbers and addresses, but none within a word: a rule's id is part of the template.
+_TOKEN = re.compile(r"(?<![A-Za-z\d-])(?:\d[\d.]*\d|\d)")
+_TOKEN_V6 = re.compile(
+    r"(?<![A-Za-z\d-])(?:(?:[0-9a-f]{1,4}:|:)[0-9a-f:]*:[0-9a-f]{0,4}(?:\.[\d.]+)?|\d[\d.]*\d|\d)"
+)
 _HEAD = re.compile(
     r'\{"target": (?P<target>"(?:[^"\\]|\\.)*"), "address": (?P<address>null|"[^"\\]*"), "port": (?P<port>\d+), '
     r'"protocol": "[a-z]+", "client": (?:null|\{"address": "(?P<client>[^"\\]*)", "port": (?P<cport>\d+)\})'

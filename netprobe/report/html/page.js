@@ -2,7 +2,10 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   // As netprobe.report.escape: whatever isn't plainly printable is spelt out.
-  const escape = (text) => String(text).replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (one) => {
+  const LONGEST = 2000;
+  const escape = (text) => spelt(clipped(String(text)));
+  const clipped = (text) => text.length <= LONGEST ? text : text.slice(0, LONGEST) + "... (" + text.length.toLocaleString("en") + " characters)";
+  const spelt = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (one) => {
     const code = one.codePointAt(0), hex = code.toString(16);
     return code < 256 ? "\\x" + hex.padStart(2, "0") : code < 65536 ? "\\u" + hex.padStart(4, "0") : "\\U" + hex.padStart(8, "0");
   });

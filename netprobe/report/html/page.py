@@ -13,7 +13,7 @@ from netprobe.ladder import Ladder
 from netprobe.model import Certainty, Citation, Endpoint, Hop, Origin, OriginKind, State, Verdict
 from netprobe.report import Report, by_cause
 from netprobe.report.details import where
-from netprobe.report.escape import escape
+from netprobe.report.escape import excerpt
 from netprobe.report.html import charts
 from netprobe.report.html.attempts import NOBODY, Attempts
 from netprobe.report.html.drawing import drawing
@@ -23,6 +23,8 @@ from netprobe.report.json import timestamp
 SHOWN = 12
 # So many attempts and fewer have no list: all of them are shown whole.
 FEW = 3
+# Characters of one text.
+LONGEST = 2000
 
 Drawer = Callable[[Verdict], Ladder | None]
 
@@ -36,18 +38,17 @@ def render(
     from markupsafe import Markup
 
     def harmless(value: Any) -> Any:
-        return escape(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        return excerpt(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     def ticked(text: str) -> Markup:
-        parts = escape(text).split("`")
+        parts = excerpt(text, LONGEST).split("`")
         code = Markup("<code>{}</code>")
         return Markup("").join(code.format(one) if n % 2 else one for n, one in enumerate(parts))
 
     style, script = _resource("page.css"), _resource("page.js")
     loader = jinja2.FunctionLoader(_resource)
     world = jinja2.Environment(
-        autoescape=True, loader=loader, finalize=harmless, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, auto_reload=False,
+        autoescape=True, loader=loader, finalize=harmless, trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     causes = by_cause(report)
     colour = charts.colours([*causes, *(attempts.cause(kind) for kind in attempts.by_kind())])
