@@ -6,6 +6,7 @@ House rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from netprobe.ladder import Gap, Kind, Ladder, Row, Silence, Step
@@ -59,8 +60,8 @@ class Drawing:
     bottom: float
 
 
-def drawing(ladder: Ladder, refuser: str | None = None) -> Drawing:
-    """Places everything. `refuser`: the address of who refused, marked where it has a column."""
+def drawing(ladder: Ladder, refusers: Collection[str] = ()) -> Drawing:
+    """Places everything. `refusers`: the addresses of who refused, marked where they have a column."""
     last = ladder.columns - 1
     at = [_LEFT + (WIDTH - _LEFT - _RIGHT) * n / last for n in range(last + 1)]
     names = [
@@ -70,7 +71,7 @@ def drawing(ladder: Ladder, refuser: str | None = None) -> Drawing:
     ]
     addresses = [ladder.client, *(box.address for box in ladder.boxes), ladder.server]
     columns = tuple(
-        Column(x, some, refuser is not None and address == refuser)
+        Column(x, some, address in refusers)
         for x, some, address in zip(at, names, addresses, strict=True)
     )
     lines = tuple(_line(row, _TOP + 30 + n * _ROW, at, ladder) for n, row in enumerate(ladder.rows))
@@ -93,7 +94,8 @@ def _line(row: Row, y: float, at: list[float], ladder: Ladder) -> Line:
         return Line(y, "note", text, time, row.decisive, x=_LEFT + 10, anchor="start", header=header)
     start, end = at[row.start], at[row.end]
     if row.lost:  # where it ended isn't known
-        end = start + (end - start) * 0.72
+        after = min(row.start + 1, len(at) - 2)  # a box that is known to stand before
+        end = (at[after] + at[after + 1]) / 2 if len(at) > 2 and not row.inbound else start + (end - start) * 0.72
     tip = 7 if end < start else -7
     room = WIDTH - _LEFT - _RIGHT - 20
     text = next((one for one in words if len(one) * _LETTER <= max(room, abs(end - start))), words[-1])

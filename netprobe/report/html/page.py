@@ -141,8 +141,7 @@ def _cards(report: Report, attempts: Attempts, ladders: int) -> Iterator[dict[st
         if ladders > 0 and report.ladder_of is not None and not v.get("pair") and not v.get("thin"):
             ladders -= 1
             drawn = report.ladder_of(verdict)
-        refuser = verdict.origin.address if v["cause"] != "up" else None
-        card["ladder"] = drawing(drawn, refuser) if drawn is not None else None
+        card["ladder"] = drawing(drawn, _refusers(verdict)) if drawn is not None else None
         card["hops"] = _hops(verdict) if verdict.path else []
         yield card
 
@@ -151,18 +150,21 @@ def _is_up(attempts: Attempts, row: int) -> bool:
     return attempts.cause(attempts.kind_of[row]) == "up"
 
 
+def _refusers(verdict: Verdict) -> set[str]:
+    """Who refused, or the two between whom it was."""
+    if verdict.cause == "up":
+        return set()
+    return {one for one in verdict.origin.between or (verdict.origin.address,) if one is not None}
+
+
 def _hops(verdict: Verdict) -> list[dict[str, Any]]:
     """The path, hop by hop; who refused is marked, or between whom it was."""
-    origin = verdict.origin
-    refuses = {origin.address} if origin.address else set()
-    between = set(origin.between) - {None} if origin.between is not None else set()
-    if verdict.cause == "up":
-        refuses, between = set(), set()
+    origin, refuses = verdict.origin, _refusers(verdict)
+    word = "refuses" if origin.between is None else "next to the refusal"
     found: list[dict[str, Any]] = []
     for hop in verdict.path:
         time = "" if hop.rtt_ms is None else f"{hop.rtt_ms:.3g} ms"
-        mark = "refuses" if hop.address in refuses or (origin.hop == hop.hop and refuses) else ""
-        mark = mark or ("next to the refusal" if hop.address in between else "")
+        mark = word if hop.address in refuses or (origin.hop == hop.hop and refuses) else ""
         found.append({"hop": hop.hop, "address": hop.address, "time": time, "reason": hop.reason, "mark": mark})
     return found
 
