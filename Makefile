@@ -46,7 +46,7 @@ fix: setup
 
 test: check packages
 	@.ci/setup packages $(TEST_NEEDS)
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadgroup
 
 browser: setup
 	@.ci/setup packages chromium:chromium
