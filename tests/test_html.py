@@ -213,6 +213,14 @@ def test_an_interrupted_run_leaves_a_page_that_says_so(tmp_path: Path) -> None:
     assert "reset-by-host-firewall" in out.read_text("utf-8")
 
 
+def test_standard_output_gets_one_page_and_nothing_else() -> None:
+    command = [sys.executable, "-m", "netprobe", "analyze", "--html", "-", str(SOME[0])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.startswith("<!DOCTYPE html>\n<html")
+    assert done.stdout.rstrip().endswith("</html>")
+    assert done.stdout.count("<!DOCTYPE") == 1
+
+
 # --------------------------------------------------------------------------- in a browser
 
 

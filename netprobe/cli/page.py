@@ -21,7 +21,9 @@ LADDERS = 12
 
 
 class Sink(Protocol):
-    """Where the page goes."""
+    """Where the page goes. `regular`: it can begin anew."""
+
+    regular: bool
 
     def write(self, text: str, /) -> None: ...
     def flush(self) -> None: ...
@@ -35,8 +37,9 @@ class Page:
         self._output = output
         self._inputs = inputs
         self.attempts = Attempts()
-        output.write("<!DOCTYPE html><title>netprobe</title><p>This run has not come to its end.</p>\n")
-        output.flush()
+        if output.regular:  # what was written elsewhere can't be taken back
+            output.write("<!DOCTYPE html><title>netprobe</title><p>This run has not come to its end.</p>\n")
+            output.flush()
 
     def take(self, verdict: str, _: object) -> None:
         """One verdict as its JSON line."""
