@@ -13,7 +13,7 @@ import itertools
 import queue
 import secrets
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -35,14 +35,14 @@ from netprobe.model import (
 from netprobe.offering import Offering
 from netprobe.options import ScanOptions
 from netprobe.prober import Plan, Prober
-from netprobe.report import CaptureStatus, Report
+from netprobe.report import CaptureStatus, Report, comments
 from netprobe.steps import ladder
 from netprobe.targets import Target, expectation, ports_of
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
 from netprobe.wire import Wire, privilege
 from netprobe.wire.connect import ConnectWire, check_interface
-from netprobe.wire.writer import CaptureWriter
+from netprobe.wire.writer import SECTION, CaptureWriter
 
 SomeFact = TypeVar("SomeFact", bound=Fact)
 OfferFor = Callable[[str, Offer], ClientOfferFact | None]
@@ -145,6 +145,7 @@ class Scan:
         try:
             self._observe()
             self._give_up()
+            self._sum_up()
         finally:
             self._close()
         return Report(
@@ -198,6 +199,16 @@ class Scan:
         if self._failure is None:
             self._failure = str(error)
             self._notice(str(error))
+
+    def _sum_up(self) -> None:
+        """What the saved file says of itself as a whole."""
+        if self._options.write is None:
+            return
+        verdicts = [verdict for _, verdict in sorted(self._verdicts, key=lambda pair: pair[0])]
+        counts = Counter(verdict.cause for verdict in verdicts)
+        first = [comments.of(verdict) for verdict in verdicts[: comments.FEW]]
+        for text in comments.on_file("scan", dict(counts.most_common()), first):
+            self._wire.comment(SECTION, text)
 
     def _close(self) -> None:
         try:
@@ -326,8 +337,9 @@ class Scan:
         e = self._watch.evidence(fact, settled.time_ns)
         verdict = diagnose(e)
         self._verdicts.append((fact.number, verdict))
-        for citation in verdict.evidence:
-            self._wire.comment(citation.frame, f"{verdict.rule} {verdict.cause} ({verdict.certainty}): {citation.what}")
+        if self._options.write is not None:
+            for frame, text in comments.on_packets(comments.of(verdict)):
+                self._wire.comment(frame, text)
         self._on_verdict(verdict)
 
     def _announce(self, fact: SomeFact) -> SomeFact:
