@@ -9,7 +9,6 @@ from netprobe import selection as selections
 from netprobe.addresses import parse_address
 from netprobe.errors import UsageError
 from netprobe.selection import Selection
-from netprobe.suggest import meant
 
 VANTAGES = ("client", "server", "middle")
 
@@ -88,8 +87,7 @@ def vantage(side: str) -> str | None:
     if side == "auto":
         return None
     if side not in VANTAGES:
-        guess = meant(side, ("auto", *VANTAGES))
-        raise UsageError(f"--vantage {side}: not known", guess or "write --vantage client, server, middle or auto")
+        raise UsageError(f"--vantage {side}: not known", "write --vantage client, server, middle or auto")
     return side
 
 
