@@ -52,7 +52,7 @@ def compiled(
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if not any(folder.rglob("*.nbc")):
         notice("compiling the packet loop for this machine, once: about 15 s")
-    with numba_inside.uncollected():
+    with numba_inside.uncollected(), numba_inside.alone():
         import numba
 
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
