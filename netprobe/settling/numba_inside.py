@@ -124,8 +124,8 @@ def uncollected() -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """While this lasts, what Numba imports for the sake of others, where it is installed, is not there for it: that takes
-    a fifth of its own import."""
+    """Hide from Numba what it imports for the sake of others, where that is installed: it takes a fifth of its own
+    import."""
     hidden = [name for name in ("cffi", "coverage") if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: "no such module" (import system, 5.3.1)
     try:
