@@ -163,7 +163,7 @@ def labels(step: Step, ladder: Ladder) -> list[str]:
     more: list[str] = []
     if step.kind is Kind.SEGMENT or step.crosses:
         if step.message or step.says:
-            more.append(step.message or f'"{_cut(escape(step.says))}"')
+            more.append(step.message or f'"{_cut(_bytes(step.says))}"')
         elif step.length:
             more.append(f"{step.length} bytes")
         if step.md5:
@@ -210,6 +210,11 @@ def _name(step: Step, ladder: Ladder) -> str:
             return f"{flags} {'from' if step.inbound else 'to'} port {step.server_port}"
         case _:
             return escape(step.what)
+
+
+def _bytes(payload: str) -> str:
+    """The beginning of a payload, a character for each byte: what those beyond ASCII are meant to be, nobody knows."""
+    return "".join(c if c < "\x7f" else f"\\x{ord(c):02x}" for c in escape(payload))
 
 
 def _cut(text: str) -> str:
