@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure, NetprobeError
-from netprobe.interrupts import Interrupts
+from netprobe.interrupts import Interrupts, check
 from netprobe.ladder import Ladder, LadderOf
 from netprobe.model import Fact, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
@@ -75,6 +75,7 @@ def run(
 ) -> Report:
     """Analyze each file for itself, or all as one stream (`options.together`). Raises UnreadableCapture when the first
     can't be read at all. `packed`: gets every attempt besides, for a page."""
+    check()
     if options.pair is not None:
         return _pair(options, on_verdict, notice, _with(packed, outlets))
     started = time.time_ns()

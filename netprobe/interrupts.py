@@ -8,6 +8,22 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+_raised = False
+
+
+def raising() -> None:
+    """Said by a signal's handler that is about to raise KeyboardInterrupt."""
+    global _raised  # noqa: PLW0603 - a signal handler has nothing else to remember by
+    _raised = True
+
+
+def check() -> None:
+    """Raise KeyboardInterrupt if one was raised before: Python lets none out of the callbacks that its imports run, it
+    prints "Exception ignored" and goes on. To be called when imports are done and the work begins."""
+    if _raised:
+        raise KeyboardInterrupt
+
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from netprobe.errors import CaptureWriteError
-from netprobe.interrupts import Interrupts
+from netprobe.interrupts import Interrupts, check
 from netprobe.logins import Logins, prepare, warning
 from netprobe.model import (
     ClientOfferFact,
@@ -59,6 +59,7 @@ FEW_TARGETS = 4
 def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
     """Scan with the best wire that this user may open. Raises CannotMeasure when there is none."""
     with Interrupts() as interrupts:
+        check()
         logins = prepare(options)
         with contextlib.closing(Offering(options)) as offering:
             wire = open_wire(options, notice)

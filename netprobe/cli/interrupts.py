@@ -6,6 +6,8 @@ import os
 import signal
 from types import FrameType
 
+from netprobe import interrupts
+
 _INTERRUPTED = 130
 _asked = False
 
@@ -29,4 +31,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     if _asked:
         os._exit(_INTERRUPTED)
     _asked = True
+    interrupts.raising()
     raise KeyboardInterrupt
