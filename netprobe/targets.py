@@ -224,6 +224,10 @@ def _of_block(host: str, text: str) -> tuple[int, Iterator[str]]:
     reason = refusal(block.network_address) if block.prefixlen else None
     if reason:
         raise UsageError(f"{text}: {reason}, it is never probed", "name the addresses of hosts")
+    if isinstance(block, IPv4Network) and not block.prefixlen:
+        # 16 million addresses at a time that are never probed take no step each.
+        parts = (part for part in block.subnets(new_prefix=8) if refusal(part.network_address) is None)
+        return block.num_addresses - 2, (str(address) for part in parts for address in part)
     if isinstance(block, IPv4Network) and block.prefixlen <= 30:
         # The first and the last address of a subnet are no hosts; who means them writes an octet range.
         return block.num_addresses - 2, _safe(map(str, block.hosts()))
