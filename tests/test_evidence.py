@@ -210,6 +210,30 @@ def test_forged_bare_ack_beside_the_real_answer_is_no_challenge() -> None:
     assert features["answer"] == "reset"
 
 
+def test_challenge_is_one_though_the_kernel_repeats_its_syn_at_once() -> None:
+    stale = """
+        0.000 > S [mss]
+        0.001 < A ack 4242
+        0.001 > R seq 4242
+        0.009 > S [mss]
+        0.010 < SA [mss]
+    """
+    assert ladder(stale + "until 0.011").evidence().features["answer"] == "pending"
+    assert ladder(stale + "until 3").evidence().features["answer"] == "challenge"
+
+
+def test_forged_bare_ack_though_the_kernel_repeats_its_syn_at_once() -> None:
+    text = """
+        0.000 > S [mss]
+        0.001 < A ack 4242
+        0.001 > R seq 4242
+        0.009 > S [mss]
+        0.020 < SA [mss]
+    """
+    assert ladder(text + "until 0.025").evidence().features["answer"] == "pending"
+    assert ladder(text + "0.029 < SA [mss]\nuntil 3").evidence().features["answer"] == "syn-ack"
+
+
 def test_ping_closer_than_the_stack_that_resets_every_port_is_a_forward() -> None:
     text = """
         0.00 > S tos 0x48 [mss]

@@ -79,12 +79,9 @@ def test_no_ssh_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become the user behind sudo")
-def test_ssh_runs_as_the_user_behind_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_ssh(tmp_path, "echo hostname uid-$(id -u)-$(id -g)-$(id -G | tr ' ' -); echo port 2222", monkeypatch)
-    for folder in [tmp_path, *tmp_path.parents]:
-        if folder.owner() == "root" and folder != Path("/") and folder != Path("/tmp"):
-            folder.chmod(0o755)
-    (tmp_path / "ssh").chmod(0o755)
+def test_ssh_runs_as_the_user_behind_sudo(public_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_ssh(public_path, "echo hostname uid-$(id -u)-$(id -g)-$(id -G | tr ' ' -); echo port 2222", monkeypatch)
+    (public_path / "ssh").chmod(0o755)
     monkeypatch.setenv("SUDO_UID", "65534")
     monkeypatch.setenv("SUDO_GID", "65534")
     assert resolve([("web", None)])["web", None].host == "uid-65534-65534-65534"

@@ -13,12 +13,14 @@ from netprobe.tracker.sides import LONG_NS
 # A silent SYN: the last router's ICMP comes 3.1 s after the first packet it could not deliver (three neighbour
 # solicitations one second apart, RFC 4861 10), so silence is called after four seconds.
 SILENCE_NS = 4_200_000_000
+# How late an answer may be beside one before it.
+LATE_NS = 50_000_000
 
 
 def result_of(e: Evidence, a: Attempt, patience_ns: int) -> str:
     """What came back to one SYN."""
-    if a.challenge is not None and not _answered_too(a):
-        return "challenge"
+    if a.challenge is not None and (challenged := _challenge(e, a)):
+        return challenged
     if a.synack is not None and not _contradicted(a):
         return "syn-ack"
     if a.rst is not None:
@@ -37,13 +39,23 @@ def _unanswered(e: Evidence, a: Attempt, patience_ns: int) -> str:
     return "pending"
 
 
-def _answered_too(a: Attempt) -> bool:
-    """The SYN itself was answered beside the ACK, which then was no challenge: anybody can send one.
+def _challenge(e: Evidence, a: Attempt) -> str | None:
+    """`challenge` or `pending`; None where the SYN itself was answered beside the ACK: anybody can send one.
 
-    A SYN-ACK after a second answers the repeated SYN, when our reset has taken the old connection away (RFC 5961 4).
+    Our kernel resets what the ACK speaks of and repeats its SYN, Linux after 8 ms instead of a second (RFC 5961 4;
+    tcp_rcv_synsent_state_process, net/ipv4/tcp_input.c). With the old connection gone, that one is answered. Hence an
+    ACK of the server is the answer to one of the SYNs, and a stranger's leaves an answer for each.
     """
     packet = a.synack or a.rst
-    return packet is not None and packet.time_ns - a.first.time_ns < SPACED_NS // 2
+    if packet is None or packet.time_ns - a.first.time_ns >= SPACED_NS // 2:
+        return "challenge"
+    if packet.count + (a.synack2.count if a.synack2 else 0) >= a.first.count:
+        return None
+    owed_ns = a.first.last_ns + 2 * (packet.time_ns - a.first.time_ns) + LATE_NS
+    if e.now_ns >= owed_ns:
+        return "challenge"
+    e.waits_until(owed_ns)
+    return "pending"
 
 
 def _contradicted(a: Attempt) -> bool:

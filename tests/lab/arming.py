@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.lab import netns
@@ -31,18 +31,27 @@ def stale_connections(lab: Lab, scenario: Scenario, clients: Sequence[str], fami
 
 
 def _forget(source: str, server: str, port: int, family: int) -> None:
+    """Connect and let the client's side vanish without a packet. An older stale entry answers the first SYN with a
+    challenge ACK, our kernel resets it and connects on the second; where that reset does not arrive, the older entry
+    is still what is wanted. Tried again for 5 s while the client's own last connection from that port is closing."""
     kind = socket.AF_INET if family == V4 else socket.AF_INET6
-    for _ in range(
-        3
-    ):  # an older stale entry answers the first SYN with a challenge ACK, our kernel resets it, then it goes
+    end = time.monotonic() + 5
+    while True:
         with socket.socket(kind, socket.SOCK_STREAM) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.settimeout(2)
-            sock.bind((source, STALE_PORT))
-            with suppress(OSError):
+            try:
+                sock.bind((source, STALE_PORT))
                 sock.connect((server, port))
                 sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+            except TimeoutError:
                 return
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+            else:
+                return
+        time.sleep(0.2)
 
 
 def occupied(lab: Lab, scenario: Scenario, clients: Sequence[str], families: Sequence[int]) -> None:

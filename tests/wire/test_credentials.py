@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 import threading
@@ -54,14 +53,14 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    folder = tmp_path / "home"
+def home(public_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    folder = public_path / "home"
     folder.mkdir()
-    (tmp_path / "bin").mkdir()
-    wrapper = tmp_path / "bin" / "ssh"
+    (public_path / "bin").mkdir()
+    wrapper = public_path / "bin" / "ssh"
     wrapper.write_text(f'#!/bin/sh\nexec {SSH} -F {folder}/config "$@"\n')
     wrapper.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{public_path}/bin:{os.environ['PATH']}")
     for name in ("SSH_AUTH_SOCK", "SUDO_UID", "SUDO_GID"):
         monkeypatch.delenv(name, raising=False)
     found = Home(folder)
@@ -321,9 +320,6 @@ def _attempted(home: Home) -> list[str]:
 def test_the_user_behind_sudo_counts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root could read all of it; the user can't, and it is the user who will run ssh."""
     theirs, roots = home.key("theirs"), home.key("roots")
-    for folder in [home.folder, *home.folder.parents]:
-        if folder not in (Path("/"), Path("/tmp")) and folder.owner() == "root":
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
     os.chown(theirs, 65534, 65534)
     home.config(f"IdentityFile {theirs}", f"IdentityFile {roots}")
     (home.folder / "config").chmod(0o644)
