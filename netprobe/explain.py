@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import textwrap
 from collections.abc import Iterable, Iterator
 
 from netprobe.clients import ABOUT, near, printed_for
 from netprobe.errors import UsageError
 from netprobe.evidence import FEATURES
 from netprobe.examples import Example, examples
+from netprobe.report.columns import columns, wrap
 from netprobe.report.ladder import draw
 from netprobe.rules import BY_ID, RULES, Rule
 
@@ -43,7 +43,7 @@ def explain(what: str, *, unicode: bool = False, others: Iterable[str] = ()) -> 
     word = what.strip()
     if word.upper() in BY_ID:
         return page(BY_ID[word.upper()], unicode=unicode)
-    if word.lower() in _causes():
+    if word.lower() in causes():
         return cause_page(word.lower(), unicode=unicode)
     if len(word) > _A_WORD or "\n" in word:
         raise UsageError(
@@ -58,30 +58,30 @@ def explain(what: str, *, unicode: bool = False, others: Iterable[str] = ()) -> 
 
 def _meant(word: str, others: Iterable[str]) -> str:
     """Ids, causes, texts and `others` that are nearly this word, the nearest first."""
-    known = {one.lower(): one for one in (*_causes(), *BY_ID, *others)}
+    known = {one.lower(): one for one in (*causes(), *BY_ID, *others)}
     begun = [name for one, name in known.items() if len(word) > 2 and one.startswith(word.lower())]
     close = sorted(begun)[:3] or [known[one] for one in difflib.get_close_matches(word.lower(), known, 3, 0.7)]
     close += [f'"{text}"' for text in near(word)]
     return f"did you mean {' or '.join(close[:3])}? " if close else ""
 
 
-def _causes() -> dict[str, str]:
+def causes() -> dict[str, str]:
     """Every cause with what it means, in the order in which a packet would meet them."""
     return {**ABOUT, **{rule.cause: _OTHER.get(rule.cause, "") for rule in RULES if rule.cause not in ABOUT}}
 
 
 def listing() -> str:
     """Everything that has a page, a line each."""
-    causes = _causes()
-    width = max(map(len, causes))
+    known = causes()
+    width = max(map(len, known))
     lines = ["Causes: netprobe explain CAUSE", ""]
-    for cause, about in causes.items():
+    for cause, about in known.items():
         count = sum(rule.cause == cause for rule in RULES)
         rules = f" ({count} rules)" if count > 1 else ""
         lines.append(f"  {cause:{width}}  {about}{rules}")
     lines += ["", f"Rules: netprobe explain {RULES[0].id}", ""]
     ids = ", ".join(sorted(BY_ID))
-    lines += textwrap.wrap(ids, 78, initial_indent="  ", subsequent_indent="  ")
+    lines += wrap(ids, 78, first="  ", rest="  ")
     lines += ["", "What a client printed, also several lines of it; - reads them from standard input:", ""]
     lines += ['  netprobe explain "Connection refused"', "  ssh -v HOST 2>&1 | netprobe explain -"]
     return "\n".join(lines) + "\n"
@@ -91,10 +91,10 @@ def cause_page(cause: str, *, unicode: bool = False) -> str:
     """All there is to say of a cause: what it means, what a client prints, how it shows, what else it could be, what to
     do, and the packets of a recorded capture."""
     rules = [rule for rule in RULES if rule.cause == cause]
-    lines = [f"## {cause}", "", f"{_sentence(_causes()[cause])}", *_seen_by_clients(cause)]
+    lines = [f"## {cause}", "", f"{sentence(causes()[cause])}", *_seen_by_clients(cause)]
     if not rules:
         return "\n".join([*lines, "", "No rule of netprobe's gives it yet: only the client's text tells of it."]) + "\n"
-    example = _best(rules)
+    example = best(rules)
     lines += _recorded(example, unicode=unicode) if example is not None else []
     lines += ["", "How it shows:", ""]
     lines += [f"- **{rule.id}** ({rule.certainty}): {plain(rule.because[0])}" for rule in rules]
@@ -114,7 +114,7 @@ def cause_page(cause: str, *, unicode: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _best(rules: list[Rule]) -> Example | None:
+def best(rules: list[Rule]) -> Example | None:
     """The example that shows a cause best: real packets, one capture, the surest rule."""
     order = {"certain": 0, "likely": 1, "possible": 2}
     found = [
@@ -129,7 +129,7 @@ def _ended(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
@@ -149,17 +149,17 @@ def _recorded(example: Example, *, unicode: bool = False) -> Iterator[str]:
 
 def page(rule: Rule, *, unicode: bool = False) -> str:
     """One rule as text that reads well on a terminal and as Markdown."""
-    about = _causes()[rule.cause]
+    about = causes()[rule.cause]
     lines = [
         f"## {rule.id}: {rule.cause}",
         "",
-        *([_sentence(about), ""] if about else []),
+        *([sentence(about), ""] if about else []),
         f"State `{rule.state}`, reason `{plain(rule.reason)}`, **{rule.certainty}**. Origin: {PLACES[rule.place]}.",
         *_seen_by_clients(rule.cause),
         "",
         "Seen:",
         "",
-        *(f"- {seen}" for seen in _seen(rule)),
+        *(f"- {one}" for one in conditions(rule)),
         "",
         "It says:",
         "",
@@ -184,13 +184,13 @@ def folded(text: str, width: int | None) -> str:
         return text
     lines: list[str] = []
     for line in text.splitlines():
-        if len(line) <= width or line.startswith("    "):
+        if columns(line) <= width or line.startswith("    "):
             lines.append(line)
             continue
         # What doesn't fit stands below the words it belongs to: of a list, or of a table's last column.
         indent = re.match(r" +(\S+ {2,})+| *(- )?", line)
         hang = " " * (len(indent[0]) if indent and len(indent[0]) <= width // 2 else 0)
-        lines += textwrap.wrap(line, width, subsequent_indent=hang, break_on_hyphens=False, break_long_words=False)
+        lines += wrap(line, width, rest=hang, whole_words=True)
     return "\n".join(lines) + "\n"
 
 
@@ -211,7 +211,7 @@ PLACES = {
 }
 
 
-def _seen(rule: Rule) -> list[str]:
+def conditions(rule: Rule) -> list[str]:
     """The conditions of a rule in the words of the vocabulary."""
     found = []
     for feature, words, wanted in rule.conditions:

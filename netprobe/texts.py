@@ -5,6 +5,7 @@ from __future__ import annotations
 from netprobe import greeting
 from netprobe.evidence import IMPOSSIBLE, Evidence, hops_away
 from netprobe.model import Origin
+from netprobe.spoken import readable
 from netprobe.ssh import login_telling, telling
 from netprobe.tracker import columns as c
 
@@ -289,10 +290,11 @@ def _service(found: dict[str, object], e: Evidence) -> None:
         return
     a = talk.attempt
     named = greeting.name(talk.stream)
-    found["service"] = named.what if named else "SSH" if talk.opening.identification else "an unknown service"
-    found["identification"] = talk.opening.identification
+    said = talk.opening.identification
+    found["service"] = named.what if named else "SSH" if said else "an unknown service"
+    found["identification"] = said and readable(said)
     line = next((line for line in talk.opening.lines if line.strip()), talk.opening.unfinished.decode("latin-1"))
-    found["line"] = line[:200]
+    found["line"] = readable(line)[:200]
     found["line_count"] = len(talk.opening.lines)
     times = sorted(set(talk.line_times))
     if len(times) >= 2:

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # The layers, from the ground up: a file imports from its own layer and from those named for it, nothing else.
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # layer: (the modules in it, the layers it may import from)
-    "nouns": ({"model", "icmp", "ladder", "rhythm", "errors", "suggest", "__init__"}, set()),
+    "nouns": ({"model", "icmp", "ladder", "rhythm", "errors", "spoken", "suggest", "__init__"}, set()),
     "request": ({"addresses", "ports", "targets", "selection", "options"}, {"nouns"}),
     "core": (
         {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +16,7 @@ from netprobe.model import Verdict
 from netprobe.replay.cases import server_name
 from netprobe.replay.compare import Comparison, Line, Outcome
 from netprobe.replay.ladder import WIDTH, draw, ladder
+from netprobe.report.columns import wrap
 from netprobe.report.escape import escape
 
 MOST_LADDERS = 3
@@ -186,5 +186,5 @@ def _because(verdict: Verdict) -> list[str]:
 
 def _wrapped(text: str, first: str) -> list[str]:
     indent = " " * len(first)
-    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
+    lines = wrap(text, WIDTH, first=first, rest=indent)
     return lines or [first.rstrip()]

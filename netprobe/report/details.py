@@ -8,14 +8,15 @@ House rules of this file:
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from netprobe.model import Alternative, Certainty, Citation, Origin, OriginKind, Verdict
 from netprobe.report import Report, exchange, ladder, login, pair
+from netprobe.report.columns import wrap
 from netprobe.report.escape import escape, excerpt
 from netprobe.report.paint import Paint, fold
+from netprobe.spoken import readable
 
 _NARROWEST_CELL = 12
 _LABEL = 10
@@ -90,7 +91,7 @@ def _heading_words(verdict: Verdict, *, alone: bool) -> str:
     if verdict.cause == "up":
         service = verdict.service
         said = service and (service.identification or service.protocol)
-        return f"up, {excerpt(said)}" if said else "up"
+        return f"up, {excerpt(readable(said))}" if said else "up"
     if alone:
         return f"{verdict.state}, {verdict.cause} ({verdict.certainty}){_place(verdict)} [{verdict.rule}]"
     sure = "" if verdict.certainty is Certainty.CERTAIN else f" ({verdict.certainty})"
@@ -119,7 +120,7 @@ def _others(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
     yield from _labelled("note", verdict.notes)
     if verdict.service and verdict.service.text:
         said = verdict.service.text[: 5 if verbosity < 2 else None]
-        yield from _labelled("it said", [excerpt(text) for text in said])
+        yield from _labelled("it said", [excerpt(readable(text)) for text in said])
     for label, texts in (*exchange.lines(verdict, verbosity), *login.lines(verdict, verbosity)):
         yield from _labelled(label, texts)
     if verbosity > 0:
@@ -148,7 +149,7 @@ def entry(label: str, text: str, width: int | None, paint: Paint) -> list[str]:
     wrapped = [escape(text)]
     if width is not None:
         room = max(width - len(indent), _NARROWEST_CELL)
-        wrapped = textwrap.wrap(wrapped[0], room, subsequent_indent="  ", break_on_hyphens=False) or [""]
+        wrapped = wrap(wrapped[0], room, rest="  ") or [""]
     first = f"  {paint('dim', label) if label else ''}{' ' * (_LABEL - len(label))}{wrapped[0]}"
     return [first, *(indent + line for line in wrapped[1:])]
 

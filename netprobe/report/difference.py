@@ -9,17 +9,16 @@ House rules of this file:
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from netprobe.report.columns import wrap
 from netprobe.report.escape import excerpt
 from netprobe.report.json import SCHEMA
 from netprobe.report.summary import endpoint
 
 _MOST = 4  # values of one trait that are shown
-_PLAIN_WIDTH = 100
 _LABEL = 24
 _LONGEST = 1000  # characters of one sentence
 
@@ -99,12 +98,11 @@ class Difference:
 def render(found: Difference, *, width: int | None, verbosity: int) -> str:
     """The comparison as text. `width`: columns of the terminal, None without one; `verbosity` below 0: one line for
     each place."""
-    wide = width or _PLAIN_WIDTH
     lines: list[str] = []
     for place in found.places:
         lines.append(_headline(place))
         if verbosity >= 0:
-            lines += _rows(place, wide)
+            lines += _rows(place, width)
             lines.append("")
     if lines and lines[-1] != "":
         lines.append("")
@@ -115,7 +113,7 @@ def render(found: Difference, *, width: int | None, verbosity: int) -> str:
     lines.append(f"{total} target{'s' if total != 1 else ''}: {', '.join(told)}")
     if verbosity >= 0:
         for note in found.notes:
-            lines += textwrap.wrap(excerpt(note), wide, initial_indent="note: ", subsequent_indent="      ")
+            lines += _folded(f"note: {excerpt(note)}", "", "      ", width)
     return "\n".join(lines) + "\n"
 
 
@@ -130,7 +128,7 @@ def _headline(place: Place) -> str:
     return f"{where}{name}: {place.status}, {_values(side.causes) if side else ''}"
 
 
-def _rows(place: Place, width: int) -> Iterator[str]:
+def _rows(place: Place, width: int | None) -> Iterator[str]:
     for change in place.changes:
         yield from _row(change.trait, _both(change), width)
     side = place.new
@@ -140,10 +138,13 @@ def _rows(place: Place, width: int) -> Iterator[str]:
                 yield from _row("" if n else label, excerpt(text, _LONGEST), width)
 
 
-def _row(label: str, text: str, width: int) -> list[str]:
+def _row(label: str, text: str, width: int | None) -> list[str]:
     head = f"  {label:{_LABEL}}"
-    indent = " " * len(head)
-    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False) or [head]
+    return _folded(text, head, " " * len(head), width)
+
+
+def _folded(text: str, first: str, rest: str, width: int | None) -> list[str]:
+    return [first + text] if width is None else wrap(text, width, first=first, rest=rest) or [first]
 
 
 def _both(change: Change) -> str:

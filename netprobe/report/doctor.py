@@ -8,11 +8,11 @@ House rules of this file:
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from netprobe.doctor.finding import Diagnosis, Reason, Result, Ruling, Status
+from netprobe.report.columns import wrap
 from netprobe.report.escape import escape
 
 WORDS = {
@@ -139,6 +139,4 @@ def _others(found: Diagnosis, width: int | None, verbosity: int) -> Iterator[str
 def _folded(text: str, width: int | None, indent: str, first: str = "") -> list[str]:
     if width is None:
         return [first + text]
-    return textwrap.wrap(
-        text, max(width, len(indent) + 20), initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
-    ) or [first.rstrip()]
+    return wrap(text, max(width, len(indent) + 20), first=first, rest=indent) or [first.rstrip()]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from netprobe.ladder import Box, Gap, Kind, Ladder, Row, Silence, Step
 from netprobe.model import Endpoint
+from netprobe.report.columns import Layout
 from netprobe.report.escape import escape
 from netprobe.report.paint import Paint, plain
 
@@ -53,6 +54,7 @@ class _Canvas:
         self._dash, self._dots, self._lane, self._cross, self._pause = _UNICODE if unicode else _ASCII
         last = ladder.columns - 1
         self._at = [_LEFT + (width - 2 - _LEFT) * n // last for n in range(last + 1)]
+        self._layout = Layout()
 
     def head(self) -> list[str]:
         """Who stands where; two lines where one has no room for all the names."""
@@ -100,7 +102,7 @@ class _Canvas:
         else:
             self._time(cells, row.time_ns, decisive=row.decisive)
             self._step(cells, row)
-        return "".join(cells).rstrip()
+        return self._layout.show("".join(cells)).rstrip()
 
     def _time(self, cells: list[str], time_ns: int, *, decisive: bool) -> None:
         text = f"{seconds(time_ns - self._ladder.began_ns):>{_LEFT - 5}}"
@@ -151,7 +153,7 @@ class _Canvas:
             cells[high - 1] = _TIPS[1]
 
     def _shown(self, text: str) -> str:
-        return text if self._unicode else text.encode("ascii", "backslashreplace").decode("ascii")
+        return self._layout.hide(text) if self._unicode else text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 # --------------------------------------------------------------------------- the words

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from netprobe.model import Certainty
 from netprobe.report import Report, pair
+from netprobe.report.columns import Layout, columns, ljust
 from netprobe.report.details import Drawing, block, entry, heading
 from netprobe.report.paint import Paint, fold, painted, plain
 from netprobe.report.summary import PLACES, Cause, Outline, Span, Summary, begun, outline
@@ -79,9 +80,11 @@ def _summary(summary: Summary, width: int | None, paint: Paint) -> str:
         bold.add(len(rows))
         rows.append(_span_row(cause.name, _origins(cause), cause.span, summary.total, whole))
         rows.extend(_servers(cause, each, summary.total, whole))
-    headers, rows = _narrowed(headers, rows, width, ("LAST", "FIRST"))
+    layout = Layout()
+    hidden = [[layout.hide(cell) for cell in cells] for cells in rows]
+    headers, rows = _narrowed(headers, hidden, width, ("LAST", "FIRST"))
     fold_cells(headers, rows, width, ((3, 12), (2, 24)))
-    return _aligned(headers, rows, {0, 1, len(headers) - 1}, paint, bold)
+    return layout.show(_aligned(headers, rows, {0, 1, len(headers) - 1}, paint, bold))
 
 
 def _origins(cause: Cause) -> str:
@@ -98,7 +101,7 @@ def _servers(cause: Cause, limit: int, total: int, whole: Span) -> Iterator[list
         limit = min(limit, 2)  # none stands out: these are only examples
     limit += len(cause.places) == limit + 1  # one more row instead of a row that says "1 more"
     for place, span in cause.top(limit):
-        at_least = "≥" if cause.forgotten and span.count < cause.span.count else ""
+        at_least = ">=" if cause.forgotten and span.count < cause.span.count else ""
         origin = "" if cause.name == "up" else place.where
         yield _span_row(f"  {place.server}", origin, span, total, whole, at_least)
     more = len(cause.places) - limit
@@ -142,12 +145,12 @@ def attempts(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[s
 def measure(widths: list[int], cells: Sequence[str]) -> None:
     """Widen the columns to hold these cells."""
     for column, cell in enumerate(cells):
-        widths[column] = max(widths[column], len(cell))
+        widths[column] = max(widths[column], columns(cell))
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = (
-        cell.rjust(width) if column == 0 else cell.ljust(width)
+        cell.rjust(width) if column == 0 else ljust(cell, width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
     return (" " * GAP).join(padded).rstrip()
@@ -155,12 +158,14 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _failing(summary: Summary, width: int | None, paint: Paint) -> str:
     shown = sorted(summary.failing, key=begun)
-    headers, rows = _narrowed(ROW, [row(outline(verdict), summary.span) for verdict in shown], width, ("STATE", "TIME"))
+    layout = Layout()
+    hidden = [[layout.hide(cell) for cell in row(outline(verdict), summary.span)] for verdict in shown]
+    headers, rows = _narrowed(ROW, hidden, width, ("STATE", "TIME"))
     if excess(headers, rows, width) > 0:
         for cells in rows:
             cells[-2] = cells[-2].partition(" ")[0]  # how certain it is stands with the examples, too
     fold_cells(headers, rows, width, ((-1, 12), (-3, 15), (-4, 15)))
-    table = _aligned(headers, rows, {0}, paint, set())
+    table = layout.show(_aligned(headers, rows, {0}, paint, set()))
     more = summary.failed - len(shown)
     if not more:
         return f"The failing attempts:\n\n{table}"

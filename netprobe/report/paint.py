@@ -6,8 +6,9 @@ House rules of this file:
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
+
+from netprobe.report.columns import columns, wrap
 
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35"}
 
@@ -28,6 +29,6 @@ def plain(_name: str, text: str) -> str:
 
 def fold(text: str, width: int | None) -> str:
     """A line in lines of at most `width`."""
-    if width is None or len(text) <= width:
+    if width is None or columns(text) <= width:
         return text
-    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(wrap(text, width, rest="  "))

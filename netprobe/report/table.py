@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from netprobe.model import Mode, State, Verdict
 from netprobe.report import CrossCheck, Report, by_cause, pair
+from netprobe.report.columns import SECOND, Layout
 from netprobe.report.details import Drawing, details, has_name, where
 from netprobe.report.escape import escape, excerpt
 from netprobe.report.paint import Paint, fold, painted, plain
@@ -59,7 +60,8 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
     from tabulate import tabulate
 
     headers = ["TARGET", "ADDRESS", "PORT", "STATE", "CAUSE", "CERTAINTY", "WHERE"]
-    rows = [_row(verdict) for verdict in verdicts]
+    layout = Layout()
+    rows = [[layout.hide(cell) for cell in _row(verdict)] for verdict in verdicts]
     if not any(has_name(verdict) for verdict in verdicts):
         headers, rows = headers[1:], [row[1:] for row in rows]
     elif excess(headers, rows, width) > 0:
@@ -68,12 +70,13 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
         rows = [["\n".join(dict.fromkeys(row[:2])).removesuffix("\n-"), *row[2:]] for row in rows]
     fold_cells(headers, rows, width)
     # The headers go in as a row: tabulate would widen every column that has a header by two blanks. Colour comes after
-    # it: it would strip every cell of codes again to see how wide it is.
+    # it: it would strip every cell of codes again to see how wide it is. Wide characters come back last: whether
+    # tabulate knows of them depends on what else is installed.
     text = str(tabulate([headers, *rows], tablefmt="plain", disable_numparse=True, stralign="left"))
     lines = [line.rstrip() for line in text.splitlines()]
     if paint is not plain:
         _colour(lines, verdicts, headers, rows, paint)
-    return "\n".join(lines)
+    return layout.show("\n".join(lines))
 
 
 def _colour(
@@ -148,7 +151,7 @@ def _broken(text: str, room: int) -> list[str]:
             pieces.append(line)
             continue
         piece = ""
-        for part in re.findall(rf"[^.:]{{1,{room - 1}}}[.:]?|.", line):
+        for part in re.findall(rf"[^.:]{{1,{room - 1}}}(?!{SECOND})[.:]?|.{SECOND}?", line):
             if len(piece) + len(part) > room:
                 pieces.append(piece)
                 piece = ""

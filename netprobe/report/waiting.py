@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 
 from netprobe.model import State, Verdict
+from netprobe.report.columns import ljust
 from netprobe.report.details import where
 from netprobe.report.escape import escape
 from netprobe.report.paint import Paint, painted, plain
+from netprobe.spoken import readable
 
 HEAD = ("TIME", "AFTER", "STATE", "CAUSE", "CERTAINTY", "WHERE")
 # No column can be known before its last line: so wide are the usual words.
@@ -27,7 +29,7 @@ def line(verdict: Verdict, time_ns: int, after_ns: int, *, zone: tzinfo | None =
     time = datetime.fromtimestamp(time_ns // 1_000_000_000, zone or UTC)
     place = where(verdict.origin, verdict.address)
     if verdict.cause == "up":
-        place = verdict.service.identification or "" if verdict.service else ""
+        place = readable(verdict.service.identification or "") if verdict.service else ""
     if address and verdict.address:
         place = f"{verdict.address}  {place}"
     cells = (f"{time:%H:%M:%S}", duration(after_ns), str(verdict.state), verdict.cause, str(verdict.certainty), place)
@@ -46,7 +48,7 @@ def duration(after_ns: int) -> str:
 
 def _row(cells: tuple[str, ...], paint: object = None) -> str:
     widths = zip(cells, WIDTHS, strict=True)
-    padded = [cell.rjust(width) if at == 1 else cell.ljust(width) for at, (cell, width) in enumerate(widths)]
+    padded = [cell.rjust(width) if at == 1 else ljust(cell, width) for at, (cell, width) in enumerate(widths)]
     if callable(paint):
         padded[2] = paint(padded[2])
     return "  ".join(padded).rstrip()
