@@ -43,6 +43,7 @@ class Packing:
         self._settling = settling
         self._selection = selection
         self._attempts = attempts
+        self.known: list[Kind] = []
         self._made: dict[int, Kind] = {}  # by the identity of a kind, which lives as long as the table
         self.tracker = settling.tracker
         lines: Any = self
@@ -79,7 +80,8 @@ class Packing:
             last = made.pieces[-1].rstrip("\n")
             number = self._attempts.template((*made.pieces[:-1], last), [values.index(gap) for gap in made.gaps])
             pattern = Pattern([f"{number} ", *[" "] * (len(values) - 1), "\n"], values)
-            short = self._made[id(kind)] = Kind(kind.verdict, pattern)
+            short = self._made[id(kind)] = Kind(kind.verdict, pattern, len(self.known))
+            self.known.append(short)
         return short
 
     # ------------------------------------------------------------------ what Lines asks of a table
@@ -87,6 +89,13 @@ class Packing:
     def kinds(self, chosen: Sequence[tuple[int, Kind]]) -> Sequence[tuple[int, Kind]]:
         """The rows and their short kinds, as they were given."""
         return chosen
+
+    def numbered(self, chosen: Sequence[tuple[int, Kind]]) -> tuple[Any, Any]:
+        """As `kinds`, in two arrays."""
+        import numpy as np
+
+        pairs = np.array([(row, kind.number) for row, kind in chosen], dtype=np.int64).reshape(-1, 2)
+        return pairs[:, 0].copy(), pairs[:, 1]
 
     def line(self, row: int, kind: Kind) -> str:
         """The values of one row."""

@@ -32,11 +32,11 @@ _MADE_UP = {
 @dataclass(slots=True)
 class Kind:
     """A class of attempts. `verdict` is that of its first row, with made-up endpoints; `pattern` None where each row is
-    diagnosed for itself. `begin`: where the pattern stands for the compiled code."""
+    diagnosed for itself. `number`: its place among those of its table."""
 
     verdict: Verdict
     pattern: Pattern | None
-    begin: int = -1
+    number: int
 
 
 class Settling:
@@ -51,6 +51,7 @@ class Settling:
         self.tracker = Tracker(reuses=True, sessions=sessions, engine=engine, capacity=capacity, depth=depth)
         self.sessions = Sessions(self.tracker)
         self._kinds: dict[bytes, Kind] = {}
+        self.known: list[Kind] = []  # by their numbers
         self._ranges = engine.integers(RANGE * len(SPECIAL))
         self._made_up: list[str] = []
         for n, network in enumerate(SPECIAL):
@@ -59,11 +60,46 @@ class Settling:
             odd = 0xD5F1C5F1D5F1C5F1D5F1C5F1D5F1C5F1 & int(network.hostmask)
             self._made_up.append(str(network.network_address + odd))
         self._secret = _integers(engine, (secrets.randbelow(PRIME - 2) + 1, secrets.randbelow(PRIME - 2) + 1))
+        self._mixers = _integers(engine, [secrets.randbits(62) | 1 for _ in range(KEY)])
         self._keys: Any = engine.integers(0)
 
     def kinds(self, settled: Sequence[int]) -> Iterator[tuple[int, Kind]]:
         """The rows among `settled` that are connection attempts, each with its class."""
-        count = len(settled)
+        if self._engine.compiled:
+            rows, numbers = self.numbered(settled)
+            yield from zip(rows.tolist(), map(self.known.__getitem__, numbers.tolist()), strict=True)
+            return
+        import array
+
+        self._classify(settled, len(settled))
+        packed = array.array("q", self._keys[: len(settled) * KEY]).tobytes()
+        width = 8 * KEY
+        for n, row in enumerate(settled):
+            key = packed[n * width : (n + 1) * width]
+            if key[:8] == _NO_ATTEMPT:
+                continue
+            kind = self._kind(key, row)
+            self.vantages[kind.verdict.vantage or "unknown"] += 1
+            yield row, kind
+
+    def numbered(self, settled: Sequence[int]) -> tuple[Any, Any]:
+        """As `kinds`, for compiled code: two arrays, rows and the numbers of their kinds in `known`."""
+        import numpy as np
+
+        self._classify(settled, len(settled))
+        keys = self._keys[: len(settled) * KEY].reshape(-1, KEY)
+        attempts = keys[:, 0] != -1
+        keys, rows = keys[attempts], np.array(settled, dtype=np.int64)[attempts]
+        _, firsts, which = np.unique(keys @ self._mixers, return_index=True, return_inverse=True)
+        if not np.array_equal(keys[firsts][which], keys):  # two keys that mix to the same number
+            firsts = which = np.arange(len(keys))
+        kinds = [self._kind(keys[i].tobytes(), int(rows[i])) for i in firsts.tolist()]
+        for kind, count in zip(kinds, np.bincount(which, minlength=len(kinds)).tolist(), strict=True):
+            self.vantages[kind.verdict.vantage or "unknown"] += count
+        return rows, np.array([kind.number for kind in kinds], dtype=np.int64)[which]
+
+    def _classify(self, settled: Sequence[int], count: int) -> None:
+        """The keys of these rows, in `_keys`."""
         if len(self._keys) < count * KEY:
             self._keys = self._engine.integers(2 * count * KEY)
         tracker = self.tracker
@@ -77,23 +113,6 @@ class Settling:
             self._secret,
             self._keys,
         )
-        if self._engine.compiled:
-            packed = self._keys[: count * KEY].tobytes()
-        else:
-            import array
-
-            packed = array.array("q", self._keys[: count * KEY]).tobytes()
-        width = 8 * KEY
-        known = self._kinds
-        for n, row in enumerate(settled):
-            key = packed[n * width : (n + 1) * width]
-            if key[:8] == _NO_ATTEMPT:
-                continue
-            kind = known.get(key)
-            if kind is None:
-                kind = known[key] = self._kind(tracker.table[row])
-            self.vantages[kind.verdict.vantage or "unknown"] += 1
-            yield row, kind
 
     def verdict(self, row: int) -> Verdict:
         """The verdict of one row."""
@@ -110,9 +129,15 @@ class Settling:
 
     # ------------------------------------------------------------------ diagnosis
 
-    def _kind(self, actual: Row) -> Kind:
-        """Diagnose the first row of a class, with made-up endpoints in place of its own."""
-        r = _plain(actual)
+    def _kind(self, key: bytes, row: int) -> Kind:
+        """The class of a key. Its first row is diagnosed, with made-up endpoints in place of its own."""
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = Kind(*self._diagnosed(_plain(self.tracker.table[row])), len(self.known))
+            self.known.append(kind)
+        return kind
+
+    def _diagnosed(self, r: list[int]) -> tuple[Verdict, Pattern | None]:
         version = r[columns.VERSION]
         server, client, sender = _MADE_UP[version]
         for n, network in enumerate(SPECIAL):
@@ -142,8 +167,7 @@ class Settling:
         e = self._evidence(r)
         e.named = {name: mark for name, (mark, _) in MARKS.items()}
         verdict = diagnose(e)
-        made = pattern(verdict, r, server, client, sender if has_icmp else None)
-        return Kind(verdict, made)
+        return verdict, pattern(verdict, r, server, client, sender if has_icmp else None)
 
     def _evidence(self, actual: Row) -> Any:
         """All evidence for one row, as the driver of a live scan would collect it."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from netprobe.settling.kinds import Kind, Settling
+from netprobe.settling.kinds import Settling
 from netprobe.settling.patterns import Pattern
 from netprobe.tracker import Engine
 
@@ -22,6 +22,7 @@ class Lines:
         self._settling = settling
         self._engine = engine
         self._on_lines = on_lines
+        self._begins: list[int] = []  # of each kind, by its number: where its pattern begins; -1 without one
         self._patterns: list[int] = []
         self._literals = bytearray()
         self._packed: tuple[Any, Any] | None = None
@@ -34,36 +35,44 @@ class Lines:
             self._give(settled[begin : begin + ROWS_AT_ONCE], causes)
 
     def _give(self, settled: Sequence[int], causes: Counter[str]) -> None:
-        together: list[tuple[int, Kind]] = []
-        for row, kind in self._settling.kinds(settled):
-            causes[kind.verdict.cause] += 1
-            together.append((row, kind))
         if not self._engine.compiled:
-            text = "".join(self._settling.line(row, kind) for row, kind in together)
-            self._on_lines(text.encode("ascii"))
+            text = []
+            for row, kind in self._settling.kinds(settled):
+                causes[kind.verdict.cause] += 1
+                text.append(self._settling.line(row, kind))
+            self._on_lines("".join(text).encode("ascii"))
             return
-        begin = 0
-        for i, (row, kind) in enumerate(together):
-            if kind.pattern is None:
-                self._fill(together[begin:i])
-                self._on_lines(self._settling.line(row, kind).encode("ascii"))
-                begin = i + 1
-            elif kind.begin < 0:
-                self._enter(kind, kind.pattern)
-        self._fill(together[begin:])
+        import numpy as np
 
-    def _enter(self, kind: Kind, made: Pattern) -> None:
-        """Lay a pattern out for the compiled code."""
-        kind.begin = len(self._patterns)
+        rows, numbers = self._settling.numbered(settled)
+        known = self._settling.known
+        for number, count in enumerate(np.bincount(numbers).tolist()):
+            if count:
+                causes[known[number].verdict.cause] += count
+        for kind in known[len(self._begins) :]:
+            self._begins.append(-1 if kind.pattern is None else self._enter(kind.pattern))
+        chosen = np.array(self._begins, dtype=np.int64)[numbers]
+        begin = 0
+        for alone in np.flatnonzero(chosen < 0).tolist():
+            self._fill(rows[begin:alone], chosen[begin:alone])
+            self._on_lines(self._settling.line(int(rows[alone]), known[numbers[alone]]).encode("ascii"))
+            begin = alone + 1
+        self._fill(rows[begin:], chosen[begin:])
+
+    def _enter(self, made: Pattern) -> int:
+        """Lay a pattern out for the compiled code; where it begins."""
+        begin = len(self._patterns)
         self._patterns.append(len(made.pieces))
         for piece, gap in zip(made.pieces, (*made.gaps, 0), strict=True):
             data = piece.encode("ascii")
             self._patterns += (len(self._literals), len(data), gap)
             self._literals += data
         self._packed = None
+        return begin
 
-    def _fill(self, together: Sequence[tuple[int, Kind]]) -> None:
-        if not together:
+    def _fill(self, rows: Any, chosen: Any) -> None:
+        """The lines of rows whose patterns begin where `chosen` has it."""
+        if not len(rows):
             return
         import numpy as np
 
@@ -73,15 +82,13 @@ class Lines:
             patterns = np.array(self._patterns, dtype=np.int64)
             self._packed = patterns, np.frombuffer(bytes(self._literals), dtype=np.uint8)
         tracker = self._settling.tracker
-        rows = np.array([row for row, _ in together], dtype=np.int64)
-        chosen = np.array([kind.begin for _, kind in together], dtype=np.int64)
         at = 0
-        while at < len(together):
+        while at < len(rows):
             at = self._engine.functions.fill(
                 tracker.table,
                 rows,
                 at,
-                len(together),
+                len(rows),
                 chosen,
                 *self._packed,
                 tracker.clock_ns,
