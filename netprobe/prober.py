@@ -99,6 +99,7 @@ class Prober:
         self.plan = plan
         self.done = False
         self.deadline_ns: int | None = None
+        self.ends_ns = 0  # when it will be done if nothing more is heard, as far as can be told now
         self._address = target.address
         self._keys = Keys(secret, target, route.source or target.address, set() if used is None else used)
         self._ids = ids
@@ -124,6 +125,7 @@ class Prober:
             self._start_ns = e.now_ns
         commands: list[Command] = []
         waits = [e.deadline_ns] if e.deadline_ns is not None else []
+        self.ends_ns = max([e.now_ns, *waits])
         for step in CONNECT_STEPS if self.target.mode is Mode.CONNECT else STEPS:
             if step.name in self._taken or not step.when(self, e):
                 continue
@@ -133,12 +135,14 @@ class Prober:
                 commands += step.send(self, e)
             else:
                 waits.append(due)
+                self.ends_ns = max(self.ends_ns, due + e.patience_ns)
         commands += self._talk(e, waits)
         waits += self._unseen(e, commands)
         waits = [w for w in waits if w > e.now_ns]
         if e.now_ns >= self._start_ns + LIMIT_NS or e.features.get("link") == "down" or self._satisfied(e):
             waits, commands = [], [c for c in commands if isinstance(c, Hang)]
         self.deadline_ns = min(waits, default=None)
+        self.ends_ns = min(max([self.ends_ns, *waits]), self._start_ns + LIMIT_NS)
         self.done = not waits and not any(not isinstance(c, Hang) for c in commands)
         if self.done:
             commands += self._clean_up(e)

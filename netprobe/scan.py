@@ -56,7 +56,16 @@ NAMES_AT_ONCE = 16
 FEW_TARGETS = 4
 
 
-def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Callable[[str], None]) -> Report:
+# Hears how many packets were seen and how many seconds the rest will take (None: targets are left to begin with).
+Outlook = Callable[[int, float | None], None]
+
+
+def run(
+    options: ScanOptions,
+    on_verdict: Callable[[Verdict], None],
+    notice: Callable[[str], None],
+    outlook: Outlook | None = None,
+) -> Report:
     """Scan with the best wire that this user may open. Raises CannotMeasure when there is none."""
     with Interrupts() as interrupts:
         check()
@@ -64,7 +73,7 @@ def run(options: ScanOptions, on_verdict: Callable[[Verdict], None], notice: Cal
         with contextlib.closing(Offering(options)) as offering:
             wire = open_wire(options, notice)
             interrupts.wake = wire.wake
-            return Scan(wire, options, on_verdict, notice, interrupts, logins, offering.told).run()
+            return Scan(wire, options, on_verdict, notice, interrupts, logins, offering.told, outlook).run()
 
 
 def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
@@ -109,10 +118,12 @@ class Scan:
         interrupts: Interrupts | None = None,
         logins: Logins | None = None,
         offer_for: OfferFor | None = None,
+        outlook: Outlook | None = None,
     ) -> None:
         self._wire = wire
         self._logins = logins or Logins(options.user)
         self._offer_for = offer_for
+        self._outlook = outlook
         self._told_offers: dict[str, ClientOfferFact] = {}
         self._interrupts = interrupts or Interrupts()
         self._options = options
@@ -188,6 +199,12 @@ class Scan:
             for job in list(self._jobs):
                 if about is None or job.fact.address in about or job.due_ns <= now:
                     self._advance(job)
+            if self._outlook is not None:
+                self._foresee(self._outlook, now, all_begun=not (asked or self._waiting))
+
+    def _foresee(self, outlook: Outlook, now_ns: int, *, all_begun: bool) -> None:
+        ends = max((job.prober.ends_ns for job in self._jobs), default=now_ns)
+        outlook(self._watch.packets, max(ends - now_ns, 0) / SECOND if all_begun else None)
 
     def _receive(self, deadline_ns: int) -> list[Record]:
         try:

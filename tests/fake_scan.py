@@ -29,6 +29,7 @@ def run(
     on_verdict: Callable[[Verdict], None],
     notice: Callable[[str], None],
     outlets: Outlets = NO_OUTLETS,
+    outlook: Callable[[int, float | None], None] | None = None,
 ) -> Report:
     """What netprobe.scan.run and netprobe.analyze.run do, without a network and without a file."""
     seen.append(options)

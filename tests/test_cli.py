@@ -280,3 +280,14 @@ def test_the_progress_line_has_rate_and_time_left() -> None:
     for _ in range(31):
         progress.advance()
     assert progress.line(9.0) == "41 of 41 done, 9 s"
+
+
+def test_one_target_has_rate_and_time_left_too() -> None:
+    progress = Progress(1, wanted=False)
+    progress.foresee(12, None)
+    assert progress.line(3.0) == "0 of 1 done, 3 s, 12 packets (4.0/s)"
+    progress.foresee(12, 5.4)
+    assert progress.line(3.0) == "0 of 1 done, 3 s, 12 packets (4.0/s), about 2 s left"
+    assert progress.line(9.0) == "0 of 1 done, 9 s, 12 packets (1.3/s), about 1 s left"
+    progress.advance()
+    assert progress.line(9.0) == "1 of 1 done, 9 s"

@@ -256,7 +256,7 @@ def test_the_progress_of_reading_has_rate_and_time_left() -> None:
     assert progress.line(7.0) == "standard input: 1.5 kB, 2 s, 750 bytes/s"
     progress.read("x" * 50, 10, 10)
     progress._begun_s = 0.0
-    assert progress.line(1.0) == f"…{'x' * 29} [################] 100% of 10 bytes, 10 bytes/s"
+    assert progress.line(1.0) == f"...{'x' * 27} [################] 100% of 10 bytes, 10 bytes/s"
 
 
 @pytest.mark.slow

@@ -29,6 +29,8 @@ class Progress:
         self._total = total
         self._done = 0
         self._started = time.monotonic()
+        self._packets = 0
+        self._ends: float | None = None
         able = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._wanted = wanted and able
 
@@ -57,18 +59,31 @@ class Progress:
         """One more verdict is known."""
         self._done += 1
 
+    def foresee(self, packets: int, left_s: float | None) -> None:
+        """So many packets were seen, and what has begun will take so many seconds; None: more is left to begin with."""
+        self._packets = packets
+        self._ends = None if left_s is None else time.monotonic() - self._started + left_s
+
     def line(self, elapsed_s: float) -> str:
         """What the line says after this many seconds."""
-        done = f"{self._done} of {max(self._total, self._done)} done"
-        if not self._done or self._done >= self._total:
-            return f"{done}, {elapsed_s:.0f} s"
-        rate = self._done / elapsed_s
-        return f"{done}, {elapsed_s:.0f} s, {rate:.1f}/s, about {(self._total - self._done) / rate:.0f} s left"
+        parts = [f"{self._done} of {max(self._total, self._done)} done", f"{elapsed_s:.0f} s"]
+        if self._done >= self._total:
+            return ", ".join(parts)
+        left_s = None if self._ends is None else max(self._ends - elapsed_s, 1)
+        if self._done:
+            rate = self._done / elapsed_s
+            parts.append(f"{rate:.1f}/s")
+            left_s = left_s or (self._total - self._done) / rate
+        elif self._packets:
+            parts.append(f"{self._packets} packets ({self._packets / max(elapsed_s, 1):.1f}/s)")
+        if left_s is not None:
+            parts.append(f"about {left_s:.0f} s left")
+        return ", ".join(parts)
 
     def _show(self, number: int, frame: FrameType | None) -> None:
         room = shutil.get_terminal_size().columns - 1
         line = self.line(time.monotonic() - self._started)
-        self._write(f"\r\x1b[K{line if len(line) <= room else line[: max(room - 1, 0)] + '…'}")
+        self._write(f"\r\x1b[K{line if len(line) <= room else line[: max(room - 3, 0)] + '...'}")
 
     def _tell(self, number: int, frame: FrameType | None) -> None:
         """SIGUSR1: the same as a line that stays, also where there is no terminal."""
@@ -140,4 +155,4 @@ def _short(name: str, most: int) -> str:
     from netprobe.report.escape import escape
 
     text = escape(os.path.basename(name) or name)  # noqa: PTH119 - a name, not a path: "3 files", "standard input"
-    return text if len(text) <= most else f"…{text[1 - most:]}"
+    return text if len(text) <= most else f"...{text[3 - most:]}"

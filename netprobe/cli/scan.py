@@ -161,6 +161,7 @@ def scan(
 
         if not rounds.run(options, shown.notice):
             raise typer.Exit(130)
-    with exports, shown.progress(request.pairs(options)):
-        report = exports.finish(finished(driver.run(options, on_verdict, shown.notice)), given=False)
+    with exports, shown.progress(request.pairs(options)) as progress:
+        found = driver.run(options, on_verdict, shown.notice, outlook=progress.foresee)
+        report = exports.finish(finished(found), given=False)
     raise typer.Exit(shown.finish(report))
