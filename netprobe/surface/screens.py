@@ -1,4 +1,4 @@
-"""Help pages: `-h` fits a screen of 80 columns and 30 lines, `--help` tells everything."""
+"""Help pages: `-h` fits a screen of 80 columns and 24 lines, with its prompt; `--help` tells everything."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import textwrap
 from netprobe.surface.tree import Command, Option, Surface
 
 WIDTH = 80
-SHORT_LINES = 30
+SHORT_LINES = 23
 EXAMPLES = 5
 _WIDEST_HEAD = 24
 
 # Of a command with more options than a screen has room for: those that are told on it, the most wanted first. Others
 # follow while there is room, the rest is only named.
 FIRST: dict[str, tuple[str, ...]] = {
-    "scan": ("--ports", "-iL", "--expect", "--auth-methods", "--write", "--json", "--verbose", "--html"),
-    "analyze": ("--server", "--cause", "--state", "--filter", "--client", "--all", "--json", "--verbose"),
-    "doctor": ("--port", "--user", "--source", "--facts", "--watch", "--verbose"),
-    "replay": ("--accept", "--live", "--junit", "--json", "--verbose"),
+    "scan": ("--ports", "--verbose", "--write", "--json", "--html", "-iL"),
+    "analyze": ("--server", "--verbose", "--cause", "--json", "--all", "--filter", "--html"),
+    "doctor": ("--port", "--user", "--source", "--verbose", "--facts", "--watch"),
+    "replay": ("--accept", "--verbose", "--live", "--junit", "--json"),
     "wait": ("--until", "--timeout", "--ports", "--jsonl"),
 }
 
@@ -49,10 +49,10 @@ _MORE = "netprobe COMMAND -h: a command on one screen; --help: all of it; man ne
 def short(surface: Surface, command: Command) -> str:
     """One screen: what it does, five examples, the options that most people want."""
     if command is surface.top:
-        return whole(surface, command)
+        return _top(surface, command)
     head = [*_usage(command), "", *_paragraph(command.about[0]), "", "Examples:"]
     head += [*_examples(command.examples[:EXAMPLES]), "", "Options:"]
-    tail = ["", f"Everything: netprobe {command.name} --help"]
+    tail = [f"Everything: netprobe {command.name} --help"]
     wanted = FIRST.get(command.name, ())
     order = sorted(command.options, key=lambda one: _rank(one, wanted))
     shown: list[Option] = []
@@ -62,6 +62,16 @@ def short(surface: Surface, command: Command) -> str:
             break
         shown = trial
     return "\n".join([*head, *_listing(command, shown), *tail]) + "\n"
+
+
+def _top(surface: Surface, top: Command) -> str:
+    """The first screen: what there is to call, five examples, the names of the options."""
+    head = [*_usage(top), "", *_paragraph(top.about[0]), "", "Commands:"]
+    head += [*_table([(one.name, one.short) for one in surface.commands]), "", "Examples:"]
+    head += [*_examples(top.examples[:EXAMPLES]), ""]
+    names = ", ".join(one.told for one in top.options)
+    tail = textwrap.wrap(f"Options: {names}.", WIDTH, break_on_hyphens=False, break_long_words=False)
+    return "\n".join([*head, *tail, _MORE]) + "\n"
 
 
 def _rank(option: Option, wanted: tuple[str, ...]) -> int:
@@ -92,7 +102,7 @@ def _usage(command: Command) -> list[str]:
 
 
 def _paragraph(text: str) -> list[str]:
-    return text.split("\n") if "\n" in text else textwrap.wrap(text, WIDTH)
+    return text.split("\n") if "\n" in text else textwrap.wrap(text, WIDTH, break_on_hyphens=False)
 
 
 def _examples(examples: tuple[tuple[str, str], ...]) -> list[str]:
