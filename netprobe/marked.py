@@ -22,7 +22,7 @@ from netprobe.addresses import Network
 from netprobe.errors import CannotMeasure, UsageError
 from netprobe.interrupts import Interrupts
 from netprobe.options import ScanOptions
-from netprobe.rhythm import ECHOES, LATER_S, PATIENCE_S, SYNS
+from netprobe.rhythm import ECHOES, LATER_S, PATIENCE_S, SYNS, WHOLE_S
 from netprobe.targets import Target, ports_of
 from netprobe.wire import privilege, resolver
 from netprobe.wire.clock import Clock
@@ -186,6 +186,13 @@ def run(options: ScanOptions, notice: Notice) -> bool:
         if CHANGED in found and not interrupts.asked:
             rest(lambda: interrupts.asked)
         return not interrupts.asked
+
+
+def progress(elapsed_s: float) -> str:
+    """How far the rounds are after so many seconds; a rest may follow them."""
+    if elapsed_s < WHOLE_S:
+        return f"marked SYNs, {elapsed_s:.0f} s, about {WHOLE_S - elapsed_s:.0f} s left"
+    return f"resting after marked SYNs, {elapsed_s:.0f} s, at most {max(WHOLE_S + REST_S - elapsed_s, 0):.0f} s left"
 
 
 def _only(options: ScanOptions) -> tuple[Target, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import netprobe
-from netprobe import __version__
+from netprobe import __version__, marked
 from netprobe.cli import run
 from netprobe.cli.output import wants_colour
 from netprobe.cli.progress import Progress
@@ -280,6 +280,11 @@ def test_the_progress_line_has_rate_and_time_left() -> None:
     for _ in range(31):
         progress.advance()
     assert progress.line(9.0) == "41 of 41 done, 9 s"
+
+
+def test_marked_rounds_tell_how_long_they_take() -> None:
+    assert marked.progress(5.0) == "marked SYNs, 5 s, about 18 s left"
+    assert marked.progress(40.0) == "resting after marked SYNs, 40 s, at most 14 s left"
 
 
 def test_one_target_has_rate_and_time_left_too() -> None:

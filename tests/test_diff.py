@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from netprobe.cli import run as main
 from netprobe.diffing.compare import changed, compare
 from netprobe.diffing.reading import read
+from netprobe.diffing.run import run
 from netprobe.diffing.traits import Traits
 from netprobe.errors import UnreadableCapture
 from netprobe.model import (
@@ -274,6 +275,19 @@ def test_captures_are_analyzed_for_it(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "old.json").write_text(capsys.readouterr().out, "ascii")
     assert main(["diff", str(tmp_path / "old.json"), str(capture)]) == 0
     assert main(["diff", str(capture), str(CAPTURES / "drop_r2.pcapng")]) == 1
+
+
+@pytest.mark.parametrize("form", ["--json", "--jsonl"])
+def test_how_far_a_file_is_read_is_told(form: str, tmp_path: Path, capsys: Captured) -> None:
+    capture = str(CAPTURES / "up.pcapng")
+    assert main(["analyze", form, capture]) == 0
+    saved = tmp_path / "saved"
+    saved.write_text(capsys.readouterr().out)
+    told: list[tuple[str, int, int]] = []
+    found = run(str(saved), capture, lambda _: None, lambda *how_far: told.append(how_far))
+    assert found.exit_code == 0
+    assert (str(saved), 0, saved.stat().st_size) in told
+    assert told[-1][0] == capture
 
 
 def test_a_damaged_capture_is_compared_as_far_as_it_goes(tmp_path: Path, capsys: Captured) -> None:

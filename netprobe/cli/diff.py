@@ -49,7 +49,8 @@ def diff(
     if old == new == "-":
         raise UsageError("both results can't come from standard input", "save one of them")
     shown = Presentation(as_json=as_json, as_jsonl=False, quiet=quiet, verbose=0, color="never")
-    found = run(old, new, shown.notice, common=common)
+    with shown.reading() as progress:
+        found = run(old, new, shown.notice, progress.read, common=common)
     if as_json:
         show(difference.document(found.difference))
     else:

@@ -159,7 +159,9 @@ def scan(
     if marked:
         from netprobe import marked as rounds
 
-        if not rounds.run(options, shown.notice):
+        with shown.looking(rounds.progress):
+            ended = rounds.run(options, shown.notice)
+        if not ended:
             raise typer.Exit(130)
     with exports, shown.progress(request.pairs(options)) as progress:
         found = driver.run(options, on_verdict, shown.notice, outlook=progress.foresee)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -24,8 +25,11 @@ from netprobe.options import AnalyzeOptions
 from netprobe.report.difference import Source
 
 Notice = Callable[[str], None]
+# Hears a file's name, how many of its bytes were read, and how many there are (0: unknown).
+Read = Callable[[str, int, int], None]
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # and a byte order mark
 _LONGEST_LINE = 1 << 26
+_TOLD_EVERY = 256  # verdicts
 _WHAT_TO_GIVE = "give what `netprobe scan --json` or --jsonl wrote, or a capture"
 
 
@@ -38,7 +42,7 @@ class Result:
     interrupted: bool = False
 
 
-def read(name: str, notice: Notice) -> Result:
+def read(name: str, notice: Notice, heard: Read | None = None) -> Result:
     """The traits of every place in a result or a capture; `-`: standard input. Raises UnreadableCapture."""
     try:
         with _opened(name) as (file, path):
@@ -48,8 +52,8 @@ def read(name: str, notice: Notice) -> Result:
             if start.startswith(b"PK\x03\x04"):
                 raise UnreadableCapture(f"{shown} is a zip archive", f"unpack it and {_WHAT_TO_GIVE}")
             if start.lstrip(_BLANK).startswith(b"{"):
-                return _result(shown, file)
-            return _capture(shown, path, notice)
+                return _result(shown, file, heard)
+            return _capture(shown, path, notice, heard)
     except OSError as error:
         why = f"{name} can't be read: {error.strerror}"
         raise UnreadableCapture(why, "check the path and its permissions") from error
@@ -98,9 +102,12 @@ class _Gathering:
         self.count += 1
 
 
-def _result(name: str, file: IO[bytes]) -> Result:
+def _result(name: str, file: IO[bytes], heard: Read | None) -> Result:
     """One document, or lines of which the last one sums up."""
     gathering = _Gathering(name)
+    size = os.fstat(file.fileno()).st_size
+    if heard is not None:
+        heard(name, 0, size)
     first = file.readline(_LONGEST_LINE)
     try:
         head = _parsed(name, first)
@@ -120,6 +127,8 @@ def _result(name: str, file: IO[bytes]) -> Result:
             gathering.add(value)
         else:
             summed = value
+        if heard is not None and gathering.count % _TOLD_EVERY == 0:
+            heard(name, file.tell(), size)
     if not gathering.count and "summary" not in summed:
         raise UnreadableCapture(f"{name} has no verdicts", _WHAT_TO_GIVE)
     return Result(_source(name, "jsonl", gathering.count, summed), gathering.places)
@@ -155,7 +164,7 @@ def _source(name: str, kind: str, verdicts: int, head: dict[str, Any]) -> Source
     )  # fmt: skip
 
 
-def _capture(name: str, path: Path, notice: Notice) -> Result:
+def _capture(name: str, path: Path, notice: Notice, heard: Read | None) -> Result:
     """The verdicts of a capture, made now."""
     from netprobe import analyze
 
@@ -166,7 +175,7 @@ def _capture(name: str, path: Path, notice: Notice) -> Result:
             gathering.add(json.loads(line))
 
     options = AnalyzeOptions(files=(path,))
-    report = analyze.run(options, lambda _: None, notice, analyze.Outlets(lines=take))
+    report = analyze.run(options, lambda _: None, notice, analyze.Outlets(lines=take, read=heard))
     source = Source(
         name=name, kind="capture", verdicts=gathering.count, mode=str(report.mode), dropped=report.capture.dropped,
         damage=report.capture.damage,

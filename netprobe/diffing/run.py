@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netprobe.diffing.compare import compare
-from netprobe.diffing.reading import Notice, Result, read
+from netprobe.diffing.reading import Notice, Read, Result, read
 from netprobe.report.difference import Difference
 
 SAME, CHANGED, NOTHING, DAMAGED, INTERRUPTED = 0, 1, 3, 4, 130
@@ -31,10 +31,11 @@ class Run:
         return CHANGED if self.difference.changed else SAME
 
 
-def run(old: str, new: str, notice: Notice, *, common: bool = False) -> Run:
-    """Compare two results. `common`: only places that are in both. Raises UnreadableCapture."""
-    before = read(old, notice)
-    after = read(new, notice)
+def run(old: str, new: str, notice: Notice, heard: Read | None = None, *, common: bool = False) -> Run:
+    """Compare two results. `heard`: how far a file is read; `common`: only places that are in both. Raises
+    UnreadableCapture."""
+    before = read(old, notice, heard)
+    after = read(new, notice, heard)
     places, same = compare(before.places, after.places, common=common)
     difference = Difference(
         old=before.source, new=after.source, places=tuple(places), same=same, notes=tuple(_notes(before, after))
