@@ -10,16 +10,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure, NetprobeError
 from netprobe.interrupts import Interrupts, check
-from netprobe.ladder import Ladder, LadderOf
+from netprobe.ladder import LadderOf, Log
 from netprobe.model import Fact, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.packing import Noting, Packing
+from netprobe.probelog import log_of
 from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
 from netprobe.report.html.attempts import Attempts
@@ -64,6 +64,7 @@ class Analysis:
     cross_check: CrossCheck | None = None
     failure: NetprobeError | None = None
     ladder_of: LadderOf | None = None  # where the packets are still there
+    log: Log | None = None  # of a scan
 
 
 def run(
@@ -136,6 +137,7 @@ def run(
         failure=str(failure) if failure is not None else None,
         cross_check=_added(checks) if checks else None,
         ladder_of=_ladders(options, done),
+        log=done[0].log if len(done) == 1 else None,
     )
 
 
@@ -365,12 +367,8 @@ def _scan(
         packets=watch.packets, dropped=watch.dropped, unsolicited=watch.unsolicited, undecoded=watch.undecoded
     )
     causes = Counter(verdict.cause for verdict in ordered)
-    drawn = partial(_drawn, watch)
-    return Analysis(ordered, status, causes, interrupted, ladder_of=drawn)
-
-
-def _drawn(watch: Watch, verdict: Verdict) -> Ladder | None:
-    return ladder(watch.records(), verdict)
+    drawn = LadderOf(lambda verdict: ladder(watch.records(), verdict))
+    return Analysis(ordered, status, causes, interrupted, ladder_of=drawn, log=log_of(watch.records))
 
 
 def _records(first: Batch, batches: Iterator[Batch]) -> Iterator[list[Record]]:

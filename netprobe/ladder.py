@@ -7,7 +7,7 @@ House rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -115,5 +115,50 @@ class Ladder:
         return len(self.boxes) + 2
 
 
-# Gives the ladder of a verdict, None where there is no packet to show (or the capture can't be read again).
-LadderOf = Callable[[Verdict], Ladder | None]
+def _nothing(_: Sequence[Verdict]) -> None:
+    """Every ladder is at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class LadderOf:
+    """Gives the ladder of a verdict, None where there is no packet to show (or the capture can't be read again).
+
+    `prepare`: told which verdicts will be asked for, where reading for all of them at once is cheaper.
+    """
+
+    of: Callable[[Verdict], Ladder | None]
+    prepare: Callable[[Sequence[Verdict]], None] = _nothing
+
+    def __call__(self, verdict: Verdict) -> Ladder | None:
+        """The ladder of this one."""
+        return self.of(verdict)
+
+
+# --------------------------------------------------------------------------- the log of a scan
+
+
+class Way(StrEnum):
+    """What a row of a log is."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    SEEN = "seen"  # a packet of which the capture doesn't say which way it went
+    LEARNT = "learnt"  # no packet: what the kernel or the resolver said
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One record of a scan, in words."""
+
+    frame: int
+    time_ns: int
+    way: Way
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """All that a scan sent, heard and learnt. `surroundings`: what it ran in (names, routes), as pairs of texts."""
+
+    rows: Callable[[], Iterable[LogRow]]
+    surroundings: Callable[[], Sequence[tuple[str, str]]]

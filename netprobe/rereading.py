@@ -38,7 +38,7 @@ def ladder_of(files: Sequence[Path], *, together: bool = False, depth: int = 0, 
         except NetprobeError:
             return None
 
-    return find
+    return LadderOf(find)
 
 
 def _is_small(path: Path) -> bool:

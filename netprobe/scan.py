@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from netprobe.errors import CaptureWriteError
 from netprobe.interrupts import Interrupts, check
+from netprobe.ladder import LadderOf
 from netprobe.logins import Logins, prepare, warning
 from netprobe.model import (
     ClientOfferFact,
@@ -35,6 +36,7 @@ from netprobe.model import (
 from netprobe.offering import Offering
 from netprobe.options import ScanOptions
 from netprobe.prober import Plan, Prober
+from netprobe.probelog import log_of
 from netprobe.report import CaptureStatus, Report, comments
 from netprobe.steps import ladder
 from netprobe.targets import Target, expectation, ports_of
@@ -171,7 +173,8 @@ class Scan:
             ),
             interrupted=self._interrupts.asked,
             failure=self._failure,
-            ladder_of=lambda verdict: ladder(self._watch.records(), verdict),
+            ladder_of=LadderOf(lambda verdict: ladder(self._watch.records(), verdict)),
+            log=log_of(self._watch.records),
         )
 
     def _observe(self) -> None:

@@ -51,11 +51,12 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {
             *("interrupts", "wait", "logins", "offering", "scan", "marked", "analyze", "analyze_pair"),
             *("annotate", "packing", "crosscheck", "diffing", "settling", "replay", "rereading", "explain", "examples"),
+            "probelog",
         },
         {"nouns", "request", "core", "wire", "report"},
     ),
     "cli": ({"cli", "__main__", "pytest_plugin"}, {"nouns", "request", "core", "wire", "doctor", "report", "drivers"}),
-    "surface": ({"surface"}, {"nouns", "request", "core", "doctor", "cli"}),
+    "surface": ({"surface"}, {"nouns", "request", "core", "doctor", "report", "drivers", "cli"}),
 }
 LAYER_OF = {module: layer for layer, (modules, _) in LAYERS.items() for module in modules}
 

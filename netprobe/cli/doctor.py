@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netprobe.cli.choices import Color
+from netprobe.cli.choices import Color, Html
 
 if TYPE_CHECKING:
     from netprobe.doctor.facts import Asked, Facts
@@ -50,6 +50,7 @@ def doctor(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of the report.")] = False,
+    html: Html = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The five reasons only.")] = False,
     verbose: Annotated[
         int,
@@ -73,9 +74,10 @@ def doctor(
       sudo netprobe doctor --port 2222 --facts facts.json
       netprobe doctor --from facts.json -v
       netprobe doctor --watch             (and on the client: netprobe scan --marked SERVER)
-      sudo netprobe doctor --json > doctor.json
+      sudo netprobe doctor --html doctor.html
     """
     from netprobe.cli.output import show, tell
+    from netprobe.cli.paper import paper
     from netprobe.doctor.diagnose import diagnose
     from netprobe.errors import UsageError
     from netprobe.interrupts import Interrupts
@@ -86,7 +88,11 @@ def doctor(
         raise UsageError(f"--color {color}: not known", "write --color auto, always or never")
     if watch is not None and not SHORTEST_S <= watch <= LONGEST_S:
         raise UsageError(f"--watch {watch:g}: out of range", f"from {SHORTEST_S:g} to {LONGEST_S:g} seconds")
-    with Interrupts() as interrupts:  # Ctrl-C: what is known by then is told
+    others = ["--json"] if as_json else []
+    with (
+        paper(html, *others, inputs=[saved] if saved is not None else []) as sheet,
+        Interrupts() as interrupts,  # Ctrl-C: what is known by then is told
+    ):
         if saved is not None:
             facts = _saved(saved, port, user, source, watch)
         else:
@@ -96,8 +102,11 @@ def doctor(
         if save is not None:
             _save(facts, save)
         found = diagnose(facts)
-        text = _text(found, as_json=as_json, verbosity=-1 if quiet else verbose, color=color)
-    show(text)
+        if not sheet.alone:
+            show(_text(found, as_json=as_json, verbosity=-1 if quiet else verbose, color=color))
+        failure = sheet.finish(lambda: _page(found, interrupted=interrupts.asked))
+    if failure is not None:
+        raise failure
     if interrupts.asked:
         tell("interrupted: this is what was known by then")
         raise typer.Exit(INTERRUPTED)
@@ -137,6 +146,13 @@ def _text(found: Diagnosis, *, as_json: bool, verbosity: int, color: str) -> str
     colour = wants_colour(color, sys.stdout, os.environ) if sys.stdout else False
     width = terminal_width(sys.stdout) if sys.stdout else None
     return report.render(found, width=width, verbosity=verbosity, colour=colour)
+
+
+def _page(found: Diagnosis, *, interrupted: bool) -> Iterable[str]:
+    from netprobe.cli.page import environment
+    from netprobe.report.html.doctor import render
+
+    return render(found, environment(), interrupted=interrupted)
 
 
 def _collected(asked: Asked, interrupts: Interrupts) -> Facts:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +16,9 @@ from netprobe.errors import UsageError
 from netprobe.report import Report
 from netprobe.report.html.attempts import Attempts
 
-# Captures are read once more for each ladder: so many bytes in all.
-READ_AGAIN = 60_000_000
-LADDERS = 12
+# A capture up to so many bytes is named with its checksum.
+HASHED = 100_000_000
+NOT_YET = "<!DOCTYPE html><title>netprobe</title><p>This run has not come to its end.</p>\n"
 
 
 class Sink(Protocol):
@@ -37,9 +38,7 @@ class Page:
         self._output = output
         self._inputs = inputs
         self.attempts = Attempts()
-        if output.regular:  # what was written elsewhere can't be taken back
-            output.write("<!DOCTYPE html><title>netprobe</title><p>This run has not come to its end.</p>\n")
-            output.flush()
+        begin(output)
 
     def take(self, verdict: str, _: object) -> None:
         """One verdict as its JSON line."""
@@ -52,19 +51,48 @@ class Page:
         """Write all of it. Raises OSError."""
         from netprobe.report.html.page import render
 
-        self._output.restart()
-        environment = {
-            "netprobe": __version__,
-            "command": shlex.join(["netprobe", *sys.argv[1:]]),
-            "system": f"{platform.platform()}, Python {platform.python_version()}",
-        }
-        for piece in render(report, self.attempts, environment, ladders=self._ladders()):
-            self._output.write(piece)
-        self._output.flush()
+        write(self._output, render(report, self.attempts, environment(self._inputs)))
 
-    def _ladders(self) -> int:
-        sizes = sum(path.stat().st_size for path in self._inputs if path.is_file())
-        return min(LADDERS, READ_AGAIN // sizes) if sizes else LADDERS
+
+def begin(output: Sink) -> None:
+    """Until the page is there, the file says so."""
+    if output.regular:  # what was written elsewhere can't be taken back
+        output.write(NOT_YET)
+        output.flush()
+
+
+def write(output: Sink, pieces: Iterable[str]) -> None:
+    """The whole page, in place of what `begin` wrote. Raises OSError."""
+    output.restart()
+    for piece in pieces:
+        output.write(piece)
+    output.flush()
+
+
+def environment(inputs: Sequence[Path] = ()) -> dict[str, str]:
+    """What a page was made with and from, name by name."""
+    found = {
+        "netprobe": __version__,
+        "command": shlex.join(["netprobe", *sys.argv[1:]]),
+        "system": f"{platform.platform()}, Python {platform.python_version()}",
+    }
+    for n, path in enumerate(inputs[:20], 1):
+        found["capture" if len(inputs) == 1 else f"capture {n}"] = _about(path)
+    return found
+
+
+def _about(path: Path) -> str:
+    """A capture's name, size and checksum, where it is a file of no great size."""
+    try:
+        if not path.is_file():
+            return str(path)
+        size = path.stat().st_size
+        if size > HASHED:
+            return f"{path}, {size:,} bytes"
+        with path.open("rb") as file:
+            return f"{path}, {size:,} bytes, SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return str(path)
 
 
 def check() -> None:

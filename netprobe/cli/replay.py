@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netprobe.cli.choices import Color, Json
+from netprobe.cli.choices import Color, Html, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netprobe.replay.page import Cases
     from netprobe.replay.run import Result, Run
 
 _COLOURS = {"passed": "32", "accepted": "33", "made": "33", "skipped": "33"}
@@ -36,6 +39,7 @@ def replay(
         typer.Option("--junit", metavar="FILE", help="Also write JUnit XML, for continuous integration.",
                      show_default=False),
     ] = None,
+    html: Html = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="One line for each failing case, no packets.")] = False,
     verbose: Annotated[
         int,
@@ -63,43 +67,77 @@ def replay(
       netprobe replay --accept new.pcapng       make a case of what is found now
       netprobe replay --accept captures/        take over what has changed
       netprobe replay --live scan.pcapng        the prober itself, against recorded answers
-      netprobe replay --junit results.xml captures/
+      netprobe replay --junit results.xml --html results.html captures/
       pytest captures/                          the same cases as tests
 
     Exit codes: 0 every case passed, 1 at least one failed, 2 usage or a bad case, 3 unreadable capture, 4 damaged
     capture, 130 interrupted.
     """
     from netprobe.cli.junit import junits
+    from netprobe.cli.paper import paper
     from netprobe.errors import UsageError
     from netprobe.replay import run as driver
 
     if accept and live:
         raise UsageError("--accept and --live", "a case holds what its capture gives: accept without --live")
-    shown = _Shown(as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color)
+    others = [option for option, asked in {"--json": as_json, "--jsonl": as_jsonl}.items() if asked]
     found = driver.find(paths, make=accept)
-    if found.without and not quiet:
-        shown.without(found.without)
-    shown.alone = len(found.cases) == 1
-    with junits(junit) as file:
+    read = [path for one in found.cases for path in (one.path, one.capture) if path is not None]
+    with paper(html, *others, inputs=read) as sheet, junits(junit) as file:
+        shown = _Shown(
+            as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color, nothing=sheet.alone
+        )
+        shown.alone = len(found.cases) == 1
+        if found.without and not quiet:
+            shown.without(found.without)
+        cases = _cases() if sheet.wanted else None
         with shown.progress(len(found.cases)):
-            run = driver.replay(found.cases, file.heard(shown.on_result), live=live, accepting=accept)
-        failure = file.finish(run)
+            heard = file.heard(shown.on_result if cases is None else _both(shown.on_result, cases.add))
+            run = driver.replay(found.cases, heard, live=live, accepting=accept)
+        failures = [file.finish(run), sheet.finish(lambda: _page(cases, run))]
     shown.finish(run)
-    if failure is not None:
-        raise failure
+    for failure in failures:
+        if failure is not None:
+            raise failure
     raise typer.Exit(run.exit_code)
+
+
+def _cases() -> Cases:
+    from netprobe.replay.page import Cases
+
+    return Cases()
+
+
+def _both(first: Callable[[Result], None], second: Callable[[Result], None]) -> Callable[[Result], None]:
+    def both(result: Result) -> None:
+        first(result)
+        second(result)
+
+    return both
+
+
+def _page(cases: Cases | None, run: Run) -> Iterable[str]:
+    from netprobe.cli.page import environment
+    from netprobe.report.html.replay import render
+
+    assert cases is not None
+    return render(
+        cases.rows, cases.cards, environment(), started_ns=run.started_ns, finished_ns=run.finished_ns
+    )
 
 
 class _Shown:
     """How a replay is shown: results as they come, a summary at the end."""
 
-    def __init__(self, *, as_json: bool, as_jsonl: bool, quiet: bool, verbose: int, color: str) -> None:
+    def __init__(
+        self, *, as_json: bool, as_jsonl: bool, quiet: bool, verbose: int, color: str, nothing: bool = False
+    ) -> None:
         from netprobe.cli.presentation import Presentation
 
         self._common = Presentation(as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color)
         from netprobe.cli.output import wants_colour
 
-        self._form = "json" if as_json else "jsonl" if as_jsonl else "text"
+        self._form = "nothing" if nothing else "json" if as_json else "jsonl" if as_jsonl else "text"
         self._verbosity = -1 if quiet else verbose
         self._colour = sys.stdout is not None and wants_colour(color, sys.stdout, os.environ)
         self._cases: list[dict[str, Any]] = []
@@ -123,6 +161,8 @@ class _Shown:
         from netprobe.replay import render
 
         self._progress.advance()
+        if self._form == "nothing":
+            return
         if self._form == "text":
             text = self._text(result)
             if text:
@@ -178,7 +218,7 @@ class _Shown:
             said = ", ".join(f"{count} {name}" for name, count in results.items())
             count = run.count - run.results["interrupted"]
             show(f"{count} case{'s' if count != 1 else ''}: {said or 'nothing to do'}\n")
-        else:
+        elif self._form != "nothing":
             head = {
                 "schema": SCHEMA,
                 "command": "replay",

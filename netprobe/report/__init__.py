@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from netprobe.ladder import LadderOf
+from netprobe.ladder import LadderOf, Log
 from netprobe.model import Mode, Verdict
 
 
@@ -86,7 +86,8 @@ class Report:
 
     `interrupted`: the user stopped it, the verdicts are what was known by then. `failure`: the verdicts stand, but
     something else that was asked for could not be done (the -w file on a full disk): what happened and what to do.
-    `ladder_of`: gives a verdict's packets, for the few that are shown; None where nobody has them any more.
+    `ladder_of`: gives a verdict's packets, for the few that are shown; None where nobody has them any more. `log`: all
+    that a scan sent and heard; None of other captures.
     """
 
     command: str
@@ -101,6 +102,7 @@ class Report:
     causes: Mapping[str, int] | None = None  # where the verdicts themselves were handed out and not kept
     pair: PairStatus | None = None
     ladder_of: LadderOf | None = field(default=None, compare=False, repr=False)
+    log: Log | None = field(default=None, compare=False, repr=False)
 
 
 def by_cause(report: Report) -> dict[str, int]:

@@ -2,12 +2,14 @@
 
 House rules of this file:
 1. The steps and their words are those of the terminal's ladder (netprobe.report.ladder); here are only places.
+2. Two captures of one conversation have the client's at the left and the server's at the right, each with its times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from netprobe.ladder import Gap, Kind, Ladder, Row, Silence, Step
 from netprobe.model import Endpoint
@@ -33,7 +35,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row. `kind`: arrow, lost, note, silence or gap; `header`: what the packet's header says, a line each."""
+    """One row. `kind`: arrow, lost, note, silence or gap; `header`: what the packet's header says, a line each.
+    `right`: its time by the capture at the right."""
 
     y: float
     kind: str
@@ -46,11 +49,12 @@ class Line:
     anchor: str = "middle"
     header: tuple[str, ...] = ()
     tip: str = ""
+    right: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One SVG."""
+    """One SVG. `title` and `about` are for those who don't see it; `times`: where the times end."""
 
     width: int
     height: float
@@ -58,6 +62,9 @@ class Drawing:
     lines: tuple[Line, ...]
     others: int
     bottom: float
+    title: str
+    about: str
+    times: int = 74
 
 
 def drawing(ladder: Ladder, refusers: Collection[str] = ()) -> Drawing:
@@ -76,7 +83,15 @@ def drawing(ladder: Ladder, refusers: Collection[str] = ()) -> Drawing:
     )
     lines = tuple(_line(row, _TOP + 30 + n * _ROW, at, ladder) for n, row in enumerate(ladder.rows))
     height = _TOP + 30 + len(lines) * _ROW
-    return Drawing(WIDTH, height, columns, lines, ladder.others, height - 12)
+    title = f"Packets between {names[0][-1] or 'the client'} and {names[-1][-1]}"
+    return Drawing(WIDTH, height, columns, lines, ladder.others, height - 12, title, _about(lines))
+
+
+def _about(lines: tuple[Line, ...]) -> str:
+    """The picture in a sentence or two."""
+    told = [f"{line.time} s {line.text}".strip() for line in lines if line.decisive]
+    decides = f" The verdict rests on: {'; '.join(told[:6])}." if told else ""
+    return f"{len(lines)} rows in order of time.{decides} The log below has the same as text."
 
 
 def _line(row: Row, y: float, at: list[float], ladder: Ladder) -> Line:
@@ -138,3 +153,94 @@ def headers(step: Step, ladder: Ladder) -> list[str]:
     if step.decisive:
         found.append("The verdict rests on this.")
     return found
+
+
+# --------------------------------------------------------------------------- two captures of one conversation
+
+_SIDE = 200  # where the captures stand, from the left and from the right
+_FATES = {"split": "in pieces", "copied": "copied", "lost": "lost", "forged": "never left", "unseen": "not to be told"}
+MOST_CROSSINGS = 60
+
+
+def pair_drawing(v: Mapping[str, Any], offset_ns: int) -> Drawing:
+    """The packets between two captures, of a verdict's JSON. Times count from the attempt's first packet; `offset_ns`,
+    by which the server's clock is ahead, is taken out of the server's."""
+    pair = v["pair"]
+    client = v["client"] or {}
+    seen = (pair["seen_as"] or {}).get("server") or {"address": v["address"] or v["target"], "port": v["port"]}
+    left = str(Endpoint(client["address"], client["port"])) if client else "?"
+    right = str(Endpoint(seen["address"], seen["port"]))
+    columns = (
+        Column(_SIDE, ("client's capture", escape(left)), refuses=False),
+        Column(WIDTH - _SIDE, ("server's capture", escape(right)), refuses=False),
+    )
+    packets = pair["packets"][:MOST_CROSSINGS]
+    sights = [_moments(one, offset_ns) for one in packets]
+    began = min((moment for both in sights for moment in both if moment is not None), default=0)
+    cited = {one["frame"] for one in v["evidence"]}
+    lines: list[Line] = []
+    y = float(_TOP + 30)
+    for one, both in zip(packets, sights, strict=True):
+        by = one["server" if pair["decided_by"] == "server" else "client"]
+        decisive = by is not None and by["frame"] in cited
+        lines.append(_crossing(one, y, [_after(moment, began) for moment in both], decisive=decisive))
+        y += _ROW
+        for text in one.get("changed", ()):
+            lines.append(Line(y - 12, "note", escape(text), "", decisive=False, x=WIDTH / 2))
+            y += _ROW - 12
+    left_out = len(pair["packets"]) - len(packets) + pair["omitted"]
+    if left_out:
+        text = f"... {left_out:,} more packet{'s' if left_out > 1 else ''}"
+        lines.append(Line(y, "gap", text, "", decisive=False, x=WIDTH / 2))
+        y += _ROW
+    title = f"Packets of {escape(left)} and {escape(right)}, in the client's capture and in the server's"
+    return Drawing(WIDTH, y, columns, tuple(lines), 0, y - 12, title, _about(tuple(lines)), _SIDE - 12)
+
+
+def _crossing(one: Mapping[str, Any], y: float, times: list[str], *, decisive: bool) -> Line:
+    there = one["towards"] == "server"
+    fate = one["fate"]
+    start, end = (_SIDE, WIDTH - _SIDE) if there else (WIDTH - _SIDE, _SIDE)
+    left_it = one["client" if there else "server"] is not None
+    lost = fate == "lost" or (fate == "unseen" and left_it)
+    if lost:
+        end = round(start + (end - start) * 0.72)
+    elif fate in ("forged", "unseen"):
+        start = round(start + (end - start) * 0.28)
+    note = f" ({_FATES[fate]})" if fate in _FATES else ""
+    what = escape(one["what"])
+    text = (what if len(what) <= 48 else what[:45] + "...") + note
+    header = [f"{what}, towards the {one['towards']}: {fate}"]
+    header += [
+        f"the {side}'s capture: frame {one[side]['frame']}, TTL {one[side]['ttl']}"
+        for side in ("client", "server")
+        if one[side] is not None
+    ]
+    header += [escape(more) for more in (*one.get("changed", ()), one.get("because", "")) if more]
+    if decisive:
+        header.append("The verdict rests on this.")
+    tip = 7 if end < start else -7
+    points = f"{end:.1f},{y:.1f} {end + tip:.1f},{y - 4:.1f} {end + tip:.1f},{y + 4:.1f}"
+    return Line(
+        y, "lost" if lost else "arrow", text, times[0], decisive, start, end, WIDTH / 2, header=tuple(header),
+        tip=points, right=times[1],
+    )  # fmt: skip
+
+
+def _moments(one: Mapping[str, Any], offset_ns: int) -> tuple[int | None, int | None]:
+    """When the client's capture and the server's have it, by the client's clock."""
+    client, server = (None if one[side] is None else _ns(one[side]["time"]) for side in ("client", "server"))
+    return client, None if server is None else server - offset_ns
+
+
+def _ns(time: str | float) -> int:
+    whole, _, rest = str(time).partition(".")
+    return int(whole) * 1_000_000_000 + int(rest.ljust(9, "0")[:9])
+
+
+def _after(moment: int | None, began: int) -> str:
+    if moment is None:
+        return ""
+    sign = "-" if moment < began else ""
+    whole, rest = divmod(abs(moment - began) // 1000, 1_000_000)
+    return f"{sign}{whole}.{rest:06d}"

@@ -19,12 +19,46 @@
 
   // ---- ladders: a packet's header on hover, focus or tap
   for (const step of document.querySelectorAll(".step[data-header]")) {
-    const place = step.closest(".card").querySelector(".headers");
+    const place = step.closest(".scroll").nextElementSibling;
     const tell = () => { place.textContent = step.dataset.header.split(" | ").join("\n"); };
     for (const event of ["mouseenter", "focus", "click"]) step.addEventListener(event, tell);
     step.addEventListener("keydown", (e) => { if (e.key === "Enter" || e.key === " ") { tell(); e.preventDefault(); } });
   }
   addEventListener("beforeprint", () => { for (const one of document.querySelectorAll("details.log")) one.open = true; });
+
+  // ---- tables whose rows are all there: filtered by words and by a button's word, sorted by a column
+  const tables = new Map();
+  const filter = (id) => {
+    const table = tables.get(id), tokens = table.words.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    table.rows.forEach((row, n) => {
+      const wanted = (!table.word || row.dataset.word === table.word) && tokens.every((one) => table.texts[n].includes(one));
+      row.hidden = !wanted;
+      shown += wanted;
+    });
+    for (const place of document.querySelectorAll("[data-shown='" + id + "']")) place.textContent = shown.toLocaleString("en") + " of " + table.rows.length.toLocaleString("en");
+  };
+  for (const table of document.querySelectorAll("table.records")) {
+    const rows = [...table.tBodies[0].rows];
+    tables.set(table.id, { rows, texts: rows.map((row) => row.textContent.toLowerCase()), words: "", word: "" });
+    const heads = [...table.querySelectorAll("th[aria-sort]")];
+    heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending", sign = down ? -1 : 1;
+      for (const one of heads) one.setAttribute("aria-sort", one === head ? (down ? "descending" : "ascending") : "none");
+      const order = new Intl.Collator("en", { numeric: true });
+      const text = new Map(rows.map((row) => [row, row.cells[column].textContent.trim()]));
+      table.tBodies[0].append(...[...rows].sort((a, b) => sign * order.compare(text.get(a), text.get(b))));
+    }));
+    filter(table.id);
+  }
+  for (const one of document.querySelectorAll("[data-filters]")) one.addEventListener("input", () => { tables.get(one.dataset.filters).words = one.value; filter(one.dataset.filters); });
+  const choices = [...document.querySelectorAll("[data-choose]")];
+  for (const one of choices) one.addEventListener("click", () => {
+    const table = tables.get(one.dataset.choose);
+    table.word = table.word === one.dataset.word ? "" : one.dataset.word;
+    for (const other of choices) other.setAttribute("aria-pressed", String(other.dataset.word === table.word));
+    filter(one.dataset.choose);
+  });
 
   const source = byId("data");
   if (!source) return;
@@ -109,6 +143,7 @@
     part.sort((a, b) => sign * (key[a] - key[b]) || a - b);
     byId("shown").textContent = shown.toLocaleString("en") + " of " + count.toLocaleString("en") + " attempts";
     byId("grid").setAttribute("aria-rowcount", shown + 1);
+    for (const one of document.querySelectorAll("button.cause")) one.setAttribute("aria-pressed", String(one.dataset.cause === fCause.value));
     view.scrollTop = 0; active = 0;
     draw(true);
   };
