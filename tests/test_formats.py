@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv as csv_reader
+import ipaddress
 import json as json_reader
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +22,10 @@ from netprobe import analyze
 from netprobe.errors import NetprobeError
 from netprobe.model import Service, Verdict
 from netprobe.options import AnalyzeOptions
-from netprobe.report import Report, comments, csv, nmap_xml, overview, table, zeek
+from netprobe.report import Report, comments, csv, junit, nmap_xml, overview, table, zeek
 from netprobe.report import json as report_json
+from netprobe.report.html import page
+from netprobe.report.html.attempts import Attempts
 from netprobe.report.summary import Summary, outline
 from netprobe.wire.writer import comment_text
 from tests import conn_log, nmap_document
@@ -45,6 +50,13 @@ class Forms(NamedTuple):
     csv: str
     xml: str
     zeek: str
+    junit: str
+    attempts: Attempts
+
+    @property
+    def html(self) -> str:
+        """The page: a twentieth of a second goes into its template."""
+        return "".join(page.render(self.report, self.attempts, {"netprobe": "1"}))
 
 
 @cache
@@ -52,11 +64,16 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(SCHEMA)
 
 
-def in_all_forms(report: Report, told: list[tuple[str, zeek.Tally | None]]) -> Forms:
-    """What the commands write of a run; `told`: its verdicts as they came."""
+def in_all_forms(report: Report, told: list[tuple[str, zeek.Tally | None]], attempts: Attempts | None = None) -> Forms:
+    """What the commands write of a run; `told`: its verdicts as they came; `attempts`: the same, packed for a page."""
     hosts = nmap_xml.Hosts()
     for line, _ in told:
         hosts.add(line)
+    if attempts is None:
+        attempts = Attempts()
+        for line, _ in told:
+            attempts.line(line)
+    case = junit.Tried(group="captures", name="one", kind="passed", took_s=1.0, verdicts=report.verdicts)
     return Forms(
         report,
         report_json.document(report),
@@ -66,13 +83,17 @@ def in_all_forms(report: Report, told: list[tuple[str, zeek.Tally | None]]) -> F
         zeek.header("2026-01-01-00-00-00")
         + "".join(zeek.line(line, tally) for line, tally in told)
         + zeek.footer("2026-01-01-00-00-00"),
+        "".join(junit.document([case], started_ns=1, took_s=1.0)),
+        attempts,
     )
 
 
 def run(path: Path) -> Forms:
     told: list[tuple[str, zeek.Tally | None]] = []
     outlets = analyze.Outlets(also=lambda line, tally: told.append((line, tally)))
-    return in_all_forms(analyze.run(AnalyzeOptions(files=(path,)), lambda _: None, lambda _: None, outlets), told)
+    attempts = Attempts()
+    options = AnalyzeOptions(files=(path,))
+    return in_all_forms(analyze.run(options, lambda _: None, lambda _: None, outlets, attempts), told, attempts)
 
 
 def of_json(verdicts: list[Mapping[str, Any]]) -> Found:
@@ -99,6 +120,45 @@ def of_zeek(text: str) -> Found:
     return found
 
 
+def of_junit(text: str) -> Found:
+    found: Found = Counter()
+    for line in ET.fromstring(text).findtext(".//system-out", "").splitlines():
+        server, *words = line.split(" ")
+        address, _, port = server.rpartition(":")
+        found[(address.strip("[]"), port, *words) if _is_address(address) else ("", "", *words)] += 1
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def of_html(text: str) -> Found | None:
+    """Of the data that the page's list is made of; None where it has no list."""
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    if data is None:
+        return None
+    found = json_reader.loads(data[1])
+    verdicts = []
+    for row in found["rows"].splitlines():
+        kind, place, whose, *rest = row.split(" ")
+        values = [*found["servers"][int(place)].split(" "), found["clients"][int(whose)], *rest]
+        pieces, gaps = found["templates"][int(kind)]["p"], found["templates"][int(kind)]["g"]
+        line = pieces[0] + "".join(values[gap] + piece for gap, piece in zip(gaps, pieces[1:], strict=True))
+        verdicts.append(json_reader.loads(line))
+    return of_json(verdicts)
+
+
+def told_in_cards(text: str) -> list[tuple[str, str, str]]:
+    """State, reason and rule of each verdict that a page without a list tells."""
+    heads = re.findall(r'<span class="tag \w+">(\w+)</span>.*?\brule (\w+), reason ([\w-]+)', text, re.DOTALL)
+    return sorted((state, reason, rule) for state, rule, reason in heads)
+
+
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_the_same_verdicts_in_all(path: Path) -> None:
     try:
@@ -115,6 +175,13 @@ def test_the_same_verdicts_in_all(path: Path) -> None:
     assert of_csv(forms.csv) == expected
     assert nmap_document.verdicts(nmap_document.check(forms.xml)) == expected
     assert of_zeek(forms.zeek) == expected
+    assert of_junit(forms.junit) == expected
+    packed = forms.attempts
+    assert of_json([packed.verdict(row) for row in range(len(packed.rows))]) == expected
+    if len(packed.rows) > 3:
+        assert of_html(forms.html) == expected
+    elif CAPTURES.index(path) % 5 == 0:
+        assert told_in_cards(forms.html) == sorted((v.state, v.reason, v.rule) for v in forms.report.verdicts)
 
 
 def test_the_captures_are_there() -> None:
@@ -141,6 +208,8 @@ def renderings(verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "csv", forms.csv.replace("\r\n", "\n")
     yield "xml", forms.xml
     yield "zeek", forms.zeek.replace("\t", "")
+    yield "html", forms.html
+    yield "junit", forms.junit
     for width in (None, 80):
         yield "table", table.render(report, width=width, verbosity=2, colour=False)
     summary = Summary()

@@ -104,4 +104,5 @@ def _case(result: Result, took_s: float) -> junit.Tried:
     return junit.Tried(
         group=str(path.parent), name=path.stem, kind=result.result, took_s=took_s,
         trouble=_TROUBLE.get(result.result), headline=headline or result.result, text=text,
+        verdicts=result.outcome.verdicts if result.outcome is not None else (),
     )  # fmt: skip

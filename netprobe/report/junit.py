@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape as xml_escape
 
+from netprobe.model import Endpoint, Verdict
 from netprobe.report.escape import escape
 
+# So many of a case's verdicts are told.
+MOST_VERDICTS = 1000
 FAILURE, ERROR, SKIPPED = "failure", "error", "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """One case. `group` and `name` identify it; `trouble` is one of the words above, None where it passed; `kind` the
-    replay's own word for the result; `headline` one line, `text` all that is to be said."""
+    replay's own word for the result; `headline` one line, `text` all that is to be said; `verdicts`: what was found."""
 
     group: str
     name: str
@@ -29,6 +32,7 @@ class Tried:
     trouble: str | None = None
     headline: str = ""
     text: str = ""
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def document(cases: Iterable[Tried], *, started_ns: int, took_s: float) -> Iterator[str]:
@@ -52,14 +56,24 @@ def document(cases: Iterable[Tried], *, started_ns: int, took_s: float) -> Itera
 
 def _case(one: Tried) -> str:
     head = f'<testcase classname="{_quoted(one.group)}" name="{_quoted(one.name)}" time="{one.took_s:.3f}"'
+    said = [one.text] if one.text and one.trouble is None else []
+    said += map(_found, one.verdicts[:MOST_VERDICTS])
+    if len(one.verdicts) > MOST_VERDICTS:
+        said.append(f"... {len(one.verdicts) - MOST_VERDICTS:,} more verdicts")
+    out = f"<system-out>{_text(chr(10).join(said))}</system-out>" if said else ""
     if one.trouble is None:
-        said = f"<system-out>{_text(one.text)}</system-out>" if one.text else ""
-        return f"{head}>{said}</testcase>\n" if said else f"{head}/>\n"
+        return f"{head}>{out}</testcase>\n" if out else f"{head}/>\n"
     message = f' message="{_quoted(one.headline)}"'
     if one.trouble == SKIPPED:
-        return f"{head}><skipped{message}/></testcase>\n"
+        return f"{head}><skipped{message}/>{out}</testcase>\n"
     kind = f' type="{_quoted(one.kind)}"'
-    return f"{head}><{one.trouble}{message}{kind}>{_text(one.text)}</{one.trouble}></testcase>\n"
+    return f"{head}><{one.trouble}{message}{kind}>{_text(one.text)}</{one.trouble}>{out}</testcase>\n"
+
+
+def _found(v: Verdict) -> str:
+    """A verdict in a line: server, state, reason, cause, certainty, rule."""
+    server = str(Endpoint(v.address, v.port)) if v.address else f"{escape(v.target)}:{v.port}"
+    return f"{server} {v.state} {v.reason} {v.cause} {v.certainty} {v.rule}"
 
 
 def _quoted(text: str) -> str:
