@@ -9,7 +9,6 @@ import heapq
 import json
 import os
 import random
-import resource
 import struct
 import subprocess
 import sys
@@ -237,15 +236,16 @@ def conversations(path: Path) -> Iterator[list[tuple[bool, Frame]]]:
 
 
 def measure(command: list[str], runs: int = 3) -> Times:
-    """The fastest of some runs of a process, its output thrown away."""
+    """The fastest of some runs of a process that writes to a file, and the largest memory of any of them."""
     found = []
     for _ in range(runs):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        start = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        seconds = time.perf_counter() - start
-        found.append(Times(seconds, max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * 1024))
-    return min(found)
+        with tempfile.TemporaryFile() as output:
+            start = time.perf_counter()
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
+            _, _, used = os.wait4(process.pid, 0)
+            found.append(Times(time.perf_counter() - start, used.ru_maxrss * 1024))
+            process.returncode = 0  # it was waited for
+    return Times(min(one.seconds for one in found), max(one.peak for one in found))
 
 
 def analyze(path: Path, *options: str) -> list[str]:

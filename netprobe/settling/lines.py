@@ -10,8 +10,8 @@ from netprobe.settling.kinds import Settling
 from netprobe.settling.patterns import Pattern
 from netprobe.tracker import Engine
 
-# So many bytes are put together before they are handed on; no line is longer.
-AT_ONCE = 8 << 20
+# So many bytes are put together before they are handed on, few enough for a processor's cache; no line is longer.
+AT_ONCE = 1 << 20
 ROWS_AT_ONCE = 4096
 
 
