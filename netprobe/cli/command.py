@@ -15,6 +15,7 @@ import typer.core
 
 from netprobe.cli import pages
 from netprobe.cli.common import COMMON
+from netprobe.report.escape import escape
 from netprobe.suggest import meant
 
 # Of each group one may be given; one that is given on the command line takes the others' defaults away.
@@ -65,6 +66,14 @@ class Group(typer.core.TyperGroup):
             correct(error, ["--version"])
             raise
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is called."""
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            correct(error, [])
+            raise
+
     def get_help(self, ctx: Any) -> str:
         """The ready-made page; typer's own where there is none."""
         return _page("") or str(super().get_help(ctx))
@@ -72,13 +81,16 @@ class Group(typer.core.TyperGroup):
 
 def correct(error: Exception, known: list[str]) -> None:
     """Into the error about an option that isn't there goes what may have been meant: click looks at its spelling with
-    more patience than sense, and doesn't know what is common to all commands."""
+    more patience than sense, and doesn't know what is common to all commands. What was typed, or pasted, is shown
+    harmless."""
     name = getattr(error, "option_name", None)
     if isinstance(name, str) and hasattr(error, "possibilities"):
         common = [word for words, _, _ in COMMON for word in words]
         guess = meant(name, [*known, *common, *pages.HELP])
         error.possibilities = None
         error.message = f"No such option: {name}{f'; {guess}' if guess else ''}"  # type: ignore[attr-defined]
+    if isinstance(getattr(error, "message", None), str):
+        error.message = escape(error.message)  # type: ignore[attr-defined]
 
 
 def opposite(word: str) -> str:
