@@ -52,6 +52,8 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             *("interrupts", "wait", "logins", "offering", "scan", "marked", "analyze", "analyze_pair"),
             *("annotate", "packing", "crosscheck", "diffing", "settling", "replay", "rereading", "explain", "examples"),
             "probelog",
+            "redaction",
+            "bundle",
         },
         {"nouns", "request", "core", "wire", "report"},
     ),

@@ -69,6 +69,14 @@ class CaptureWriter:
         else:
             self._write_fact(record)
 
+    def blank(self) -> None:
+        """A block that Wireshark counts as a frame, and that holds nothing."""
+        self._append(_block(JOURNAL_ENTRY, b"MESSAGE=left out\nSYSLOG_IDENTIFIER=netprobe\n"))
+
+    def lost(self, count: int) -> None:
+        """So many packets were dropped by the capture in all, as somebody else counted."""
+        self._dropped = max(self._dropped, count)
+
     def flush(self) -> None:
         """Put on disk what was appended."""
         if not self._blocks:
