@@ -38,7 +38,6 @@ from netprobe.wire.capture import Batch, CaptureReader
 from netprobe.wire.merge import MergedCaptures
 
 if TYPE_CHECKING:  # loaded only where tshark is asked for something
-    from netprobe.report.zeek import Tally
     from netprobe.settling.asking import Asked
 
 __all__ = ["NO_OUTLETS", "Analysis", "Outlets", "analyze", "run"]
@@ -77,8 +76,10 @@ def run(
     """Analyze each file for itself, or all as one stream (`options.together`). Raises UnreadableCapture when the first
     can't be read at all. `packed`: gets every attempt besides, for a page."""
     check()
+    if packed is not None:
+        outlets = replace(outlets, sinks=(*outlets.sinks, packed))
     if options.pair is not None:
-        return _pair(options, on_verdict, notice, _with(packed, outlets))
+        return _pair(options, on_verdict, notice, outlets)
     started = time.time_ns()
     done: list[Analysis] = []
     interrupted = False
@@ -89,12 +90,12 @@ def run(
             for error in merged.unreadable:
                 notice(str(error))
                 failure = failure or error
-            done.append(_read(merged, options, on_verdict, notice, outlets, packed))
+            done.append(_read(merged, options, on_verdict, notice, outlets))
         for path in options.files if not options.together else ():
             if done and done[-1].interrupted:
                 break
             try:
-                done.append(analyze(path, options, on_verdict, notice, outlets, packed))
+                done.append(analyze(path, options, on_verdict, notice, outlets))
             except NetprobeError as error:
                 if len(options.files) == 1:
                     raise
@@ -167,32 +168,26 @@ def _pair(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlet
 
 def _hand(verdict: Verdict, on_verdict: OnVerdict, outlets: Outlets) -> None:
     """Give a verdict in the forms that were asked for."""
-    if outlets.also is not None:
-        outlets.also(report_json.line(verdict), None)
+    if outlets.also is not None or outlets.sinks:
+        line = report_json.line(verdict)
+        for sink in outlets.sinks:
+            sink.row(line, None)
+        if outlets.also is not None:
+            outlets.also(line, None)
     if outlets.lines is not None:
         outlets.lines(report_json.line(verdict).encode("ascii"))
     elif outlets.outline is None or outlets.outline(outline(verdict)):
         on_verdict(verdict)
 
 
-def _with(packed: Attempts | None, outlets: Outlets) -> Outlets:
-    """The outlets, and the page's attempts among them."""
-    if packed is None:
-        return outlets
-    also = outlets.also
-
-    def take(line: str, tally: Tally | None) -> None:
-        packed.line(line)
-        if also is not None:
-            also(line, tally)
-
-    return replace(outlets, also=take)
-
-
-def _both(give: Callable[[Sequence[int]], None], pack: Callable[[], None]) -> Callable[[Sequence[int]], None]:
+def _both(
+    give: Callable[[Sequence[int]], None], noting: Noting, packings: Sequence[Packing]
+) -> Callable[[Sequence[int]], None]:
     def both(settled: Sequence[int]) -> None:
         give(settled)
-        pack()
+        noted = noting.noted()
+        for packing in packings:
+            packing.pack(noted)
 
     return both
 
@@ -211,10 +206,9 @@ def analyze(
     on_verdict: OnVerdict,
     notice: Notice = lambda _: None,
     outlets: Outlets = NO_OUTLETS,
-    packed: Attempts | None = None,
 ) -> Analysis:
     """The verdicts of one file."""
-    return _read(CaptureReader(path), options, on_verdict, notice, outlets, packed)
+    return _read(CaptureReader(path), options, on_verdict, notice, outlets)
 
 
 def _read(
@@ -223,7 +217,6 @@ def _read(
     on_verdict: OnVerdict,
     notice: Notice,
     outlets: Outlets,
-    packed: Attempts | None = None,
 ) -> Analysis:
     asked = _ask(reader, options, notice, outlets)
     engine = engines.choose(reader.size, notice, options.compiled)
@@ -231,18 +224,18 @@ def _read(
     batches = _told(reader, reader.batches(BATCH if engine.compiled else INTERPRETED_BATCH, compile_), outlets.read)
     first = next(batches, None)
     if first is not None and any(isinstance(fact, TargetFact) for _, fact in first.facts):
-        found = _scan(_records(first, batches), options, on_verdict, _with(packed, outlets), asked)
+        found = _scan(_records(first, batches), options, on_verdict, outlets, asked)
     else:
         depth = TUNNELS if options.tunnels else 0
-        noting = Noting(engine, vantage=options.vantage, depth=depth) if packed is not None else None
+        noting = Noting(engine, vantage=options.vantage, depth=depth) if outlets.sinks else None
         settling = noting or Settling(engine, vantage=options.vantage, depth=depth)
         marks = None if asked is None else asked.marks(reader)
         selection = options.selection.also(options.servers)
         decisive = None if asked is None else asked.decisive
         giving = Giving(settling, engine, selection, on_verdict, outlets, marks=marks, decisive=decisive)
         give: Callable[[Sequence[int]], None] = giving.give
-        if noting is not None and packed is not None:
-            give = _both(give, Packing(noting, engine, selection, packed).pack)
+        if noting is not None:
+            give = _both(give, noting, [Packing(noting, engine, selection, sink) for sink in outlets.sinks])
         flow = Flow(settling.tracker, engine, give, marks, settling.sessions)
         found = _capture(_chained(first, batches), giving, flow)
     found.status = CaptureStatus(

@@ -10,11 +10,11 @@ import heapq
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from netprobe.report import Report, by_cause, comments
+from netprobe.report import Report, by_cause, comments, rows
 from netprobe.wire import annotate as wire
 from netprobe.wire.annotate import Annotated
 from netprobe.wire.capture import CaptureReader
@@ -38,9 +38,18 @@ class Annotation:
     def add(self, verdict: str) -> None:
         """Note what there is to say on the packets of this verdict."""
         found = comments.read(verdict)
-        if len(self._first) < comments.FEW:
-            self._first.append(found)
-        for frame, text in comments.on_packets(found):
+        self.note(comments.on_packets(found), found)
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether the file's own comment tells of no more verdicts in full."""
+        return len(self._first) >= comments.FEW
+
+    def note(self, found: Iterable[tuple[int, str]], verdict: Mapping[str, Any] | None) -> None:
+        """The same where the comments are made. `verdict`: as `comments.read` gives it; None where `tells_all`."""
+        if verdict is not None and not self.tells_all:
+            self._first.append(verdict)
+        for frame, text in found:
             self._waiting.append((frame, self._count, text))
             self._count += 1
         if len(self._waiting) >= self._piece:
@@ -71,6 +80,35 @@ class Annotation:
         for one in ordered:
             piece.write(json.dumps(one).encode("ascii") + b"\n")
         piece.seek(0)
+
+
+class Rows:
+    """A sink of attempts that come as templates and values (netprobe.report.rows)."""
+
+    columns: Sequence[str] = ()
+
+    def __init__(self, annotation: Annotation) -> None:
+        self._annotation = annotation
+        self._templates: list[tuple[Sequence[str], Sequence[int], list[tuple[int, str]]]] = []
+
+    def template(self, pieces: Sequence[str], gaps: Sequence[int]) -> int:
+        """As rows.Sink."""
+        found = comments.on_packets(comments.read(rows.marked(pieces, gaps)))
+        told = [(rows.value_of(frame), rows.formatted(text)) for frame, text in found]
+        self._templates.append((tuple(pieces), tuple(gaps), told))
+        return len(self._templates) - 1
+
+    def add(self, text: str) -> None:
+        """As rows.Sink."""
+        for row in text.splitlines():
+            number, *values = row.split(" ")
+            pieces, gaps, told = self._templates[int(number)]
+            whole = None if self._annotation.tells_all else comments.read(rows.filled(pieces, gaps, values))
+            self._annotation.note([(int(values[frame]), one.format(*values)) for frame, one in told], whole)
+
+    def row(self, line: str, _: object) -> None:
+        """As rows.Sink."""
+        self._annotation.add(line)
 
 
 def not_yet(target: int) -> None:

@@ -47,6 +47,9 @@ INTERPRETED = 3.0  # x tshark -q -z conv,tcp on the first 80 MB
 MEMORY = 400 << 20
 SMALL = 0.25  # seconds for 50 packets
 FIRST = 17.0  # seconds: 15 to compile, and the reading
+BESIDE = 2.0  # x JSON lines alone, with another format written beside them
+PAGE_S = 5.0  # seconds more for the page
+PAGE = 25.0  # MB
 SESSIONS = 2.0  # x the same capture without its SSH sessions being read
 RECORDED = Path(__file__).parent.parent / "captures" / "ssh"
 WITHOUT_SESSIONS = """
@@ -286,6 +289,12 @@ def bench(connections: int = 100_000) -> int:
         ours = measure(analyze(whole, "--compiled"), 5)
         told("compiled, whole capture, against tcpdump -w /dev/null", ours.seconds / tcpdump.seconds, COMPILED, "x")
         told("  its largest memory", ours.peak / 2**20, MEMORY / 2**20, "MiB")
+        alone = measure(analyze(whole, "--compiled"), 3)
+        for option, name in (("--zeek", "conn.log"), ("-oX", "nmap.xml"), ("--html", "page.html")):
+            beside = measure(analyze(whole, "--compiled", option, str(Path(folder) / name)), 3)
+            told(f"{option} beside, against JSON lines alone", beside.seconds / alone.seconds, BESIDE, "x")
+        told("the page alone", beside.seconds - alone.seconds, PAGE_S, "s")
+        told("  its size", (Path(folder) / "page.html").stat().st_size / 1e6, PAGE, "MB")
         tshark = measure(["tshark", "-r", str(part), "-q", "-z", "conv,tcp"], 2)
         slow = measure(analyze(part, "--interpreted"), 2)
         told("interpreted, 80 MB, against tshark conversations", slow.seconds / tshark.seconds, INTERPRETED, "x")

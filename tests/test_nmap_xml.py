@@ -165,8 +165,8 @@ def test_until_the_end_the_file_says_that_there_is_none(tmp_path: Path) -> None:
     """As after a kill -9."""
     name = tmp_path / "x.xml"
     with Exports(xml=str(name), zeek=str(tmp_path / "conn.log")) as exports:
-        assert exports.also is not None
-        exports.also(report_json.line(a_verdict()), None)
+        for sink in exports.sinks:
+            sink.row(report_json.line(a_verdict()), None)
         (finished,) = check(name.read_text("utf-8")).iter("finished")
         assert finished.attrib["errormsg"] == "the run did not come to its end"
         exports.finish(a_report(a_verdict()))
@@ -181,7 +181,7 @@ def test_an_interrupt_ends_in_whole_files(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with Exports(xml=str(tmp_path / "x.xml"), zeek=str(tmp_path / "conn.log")) as exports:
-        outlets = analyze.Outlets(also=exports.also, outline=lambda _: False, read=interrupt)
+        outlets = analyze.Outlets(sinks=exports.sinks, outline=lambda _: False, read=interrupt)
         options = AnalyzeOptions(files=(capture,))
         report: Report = exports.finish(analyze.run(options, lambda _: None, lambda _: None, outlets))
     assert report.interrupted

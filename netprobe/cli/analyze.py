@@ -150,8 +150,7 @@ def analyze(
     exports.notice = shown.notice
     with exports, shown.reading() as progress:
         outlets = driver.Outlets(
-            lines=shown.on_lines, outline=shown.on_outline, also=exports.also, read=progress.read
+            lines=shown.on_lines, outline=shown.on_outline, sinks=exports.sinks, read=progress.read
         )  # fmt: skip
-        page = {} if exports.packed is None else {"packed": exports.packed}
-        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets, **page))
+        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets))
     raise typer.Exit(shown.finish(report))

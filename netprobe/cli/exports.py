@@ -27,15 +27,17 @@ from netprobe.errors import CannotMeasure, UsageError
 from netprobe.interrupts import Interrupts
 from netprobe.report import Report
 from netprobe.report import json as report_json
-from netprobe.report.html.attempts import Attempts
+from netprobe.report.rows import Sink
 from netprobe.report.zeek import Tally
 
 _FLUSH_S = 0.5
 
 
 class Export(Protocol):
-    """One file in the making."""
+    """One file in the making. `sink`: takes attempts of a capture, which are many."""
 
+    @property
+    def sink(self) -> Sink: ...
     def take(self, verdict: str, tally: Tally | None, /) -> None: ...
     def finish(self, report: Report, stop: Callable[[], bool], /) -> None: ...
     def abandon(self) -> None: ...
@@ -69,7 +71,6 @@ class Exports:
         if html is not None:
             page.check()
         self._inputs = inputs
-        self._page: page.Page | None = None
         self.notice: Callable[[str], None] = lambda _: None  # whoever enters sets it before
         self._given = given
         self._files: list[Output] = []
@@ -83,8 +84,7 @@ class Exports:
             self._files.append(output)
             try:
                 if option == "--html":
-                    self._page = page.Page(output, self._inputs)
-                    self._exports.append(self._page)
+                    self._exports.append(page.Page(output, self._inputs))
                 elif option == "--annotate":
                     self._exports.append(_Annotation(output, self._inputs[0], self.notice))
                 else:
@@ -102,15 +102,9 @@ class Exports:
             output.close()
 
     @property
-    def also(self) -> Callable[[str, Tally | None], None] | None:
-        """Takes each verdict as a JSON line, and what was counted of its packets; None where no file wants them. The
-        page isn't among those files: it gets `packed`."""
-        return self._take_but_page if self._given.keys() - {"--html"} else None
-
-    @property
-    def packed(self) -> Attempts | None:
-        """Takes the attempts of a capture, packed; None where there is no page."""
-        return self._page.attempts if self._page is not None else None
+    def sinks(self) -> list[Sink]:
+        """Those that take the attempts of a capture as they settle."""
+        return [_Careful(export.sink, self._careful) for export in self._exports]
 
     def finish(self, report: Report, *, given: bool = True) -> Report:
         """Complete the files. `given`: they have the verdicts already, else they get the report's. The report, with
@@ -128,11 +122,6 @@ class Exports:
     def _take(self, verdict: str, tally: Tally | None) -> None:
         for export in self._exports:
             self._careful(lambda: export.take(verdict, tally))  # noqa: B023 - called at once
-
-    def _take_but_page(self, verdict: str, tally: Tally | None) -> None:
-        for export in self._exports:
-            if export is not self._page:
-                self._careful(lambda: export.take(verdict, tally))  # noqa: B023 - called at once
 
     def _careful(self, act: Callable[[], None]) -> None:
         if self._failure is not None:
@@ -190,14 +179,33 @@ class Output:
                 self._file.close()
 
 
+class _Careful:
+    """A sink whose trouble with its file doesn't end the run."""
+
+    def __init__(self, sink: Sink, careful: Callable[[Callable[[], None]], None]) -> None:
+        self._sink = sink
+        self._careful = careful
+        self.columns = sink.columns
+
+    def template(self, pieces: Sequence[str], gaps: Sequence[int]) -> int:
+        return self._sink.template(pieces, gaps)
+
+    def add(self, rows: str) -> None:
+        self._careful(lambda: self._sink.add(rows))
+
+    def row(self, line: str, tally: Tally | None) -> None:
+        self._careful(lambda: self._sink.row(line, tally))
+
+
 class _Xml:
     """nmap's XML is ordered by hosts, so it is written at the end; until then the file says that it isn't there yet."""
 
     def __init__(self, output: Output) -> None:
-        from netprobe.report import nmap_xml
+        from netprobe.report import nmap_xml, nmap_xml_rows
 
         self._output = output
         self._hosts = nmap_xml.Hosts()
+        self.sink: Sink = nmap_xml_rows.Rows(self._hosts)
         self._command_line = shlex.join(["netprobe", *sys.argv[1:]])
         if output.regular:
             output.write(nmap_xml.unfinished(self._command_line, time.time_ns()))
@@ -220,16 +228,20 @@ class _Zeek:
     """conn.log, a line for each attempt as it settles."""
 
     def __init__(self, output: Output) -> None:
-        from netprobe.report import zeek
+        from netprobe.report import zeek, zeek_rows
 
         self._zeek = zeek
         self._output = output
+        self.sink: Sink = zeek_rows.Rows(self._write)
         self._flushed = time.monotonic()
         output.write(zeek.header(_now()))
         output.flush()
 
     def take(self, verdict: str, tally: Tally | None) -> None:
-        self._output.write(self._zeek.line(verdict, tally))
+        self._write(self._zeek.line(verdict, tally))
+
+    def _write(self, lines: str) -> None:
+        self._output.write(lines)
         if time.monotonic() - self._flushed > _FLUSH_S:
             self._output.flush()
             self._flushed = time.monotonic()
@@ -252,6 +264,7 @@ class _Annotation:
         self._source = source
         self._notice = notice
         self._annotation = annotate.Annotation()
+        self.sink: Sink = annotate.Rows(self._annotation)
         if output.regular:
             annotate.not_yet(output.descriptor)
 

@@ -32,12 +32,12 @@ class Sink(Protocol):
 
 
 class Page:
-    """The page in the making. `attempts` may be filled by others; `inputs`: the captures that are read."""
+    """The page in the making. `inputs`: the captures that are read."""
 
     def __init__(self, output: Sink, inputs: Sequence[Path]) -> None:
         self._output = output
         self._inputs = inputs
-        self.attempts = Attempts()
+        self.attempts = self.sink = Attempts()
         begin(output)
 
     def take(self, verdict: str, _: object) -> None:

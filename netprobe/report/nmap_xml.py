@@ -32,7 +32,7 @@ _Attributes = Mapping[str, object]
 
 
 @dataclass(slots=True)
-class _Finding:
+class Finding:
     """Attempts that came to the same: the first one's verdict stands for them."""
 
     first: Json
@@ -43,8 +43,15 @@ class _Finding:
 class _Host:
     """One address: what was found of each of its ports."""
 
-    ports: dict[int, dict[tuple[object, ...], _Finding]] = field(default_factory=dict)
+    ports: dict[int, dict[tuple[object, ...], Finding]] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
+
+
+def came_to(v: Json) -> tuple[object, ...]:
+    """What attempts on one port must have in common to be counted together."""
+    origin = v["origin"]
+    told = (v[name] for name in ("target", "state", "reason", "cause", "certainty", "rule"))
+    return (*told, origin["kind"], origin["address"], origin["hop"])
 
 
 class Hosts:
@@ -53,20 +60,18 @@ class Hosts:
     def __init__(self) -> None:
         self._hosts: dict[str | None, _Host] = {}
 
-    def add(self, verdict: str) -> None:
-        """Take in one verdict, which is a JSON line."""
+    def add(self, verdict: str) -> Finding:
+        """Take in one verdict, which is a JSON line. What it is counted with."""
         v: dict[str, Any] = json.loads(verdict, parse_float=str)
         service = v["service"] or {}
         for part, name in ((v, "pair"), (service, "text"), (service, "kex"), (service, "auth")):
             part.pop(name, None)  # what no element says
         host = self._hosts.setdefault(v["address"], _Host())
-        origin = v["origin"]
-        key = (*(v[name] for name in ("target", "state", "reason", "cause", "certainty", "rule")), origin["kind"])
-        key = (*key, origin["address"], origin["hop"])
-        finding = host.ports.setdefault(v["port"], {}).setdefault(key, _Finding(v))
+        finding = host.ports.setdefault(v["port"], {}).setdefault(came_to(v), Finding(v))
         finding.count += 1
         if len(host.names) < 64 and v["target"] != v["address"]:
             host.names[v["target"]] = None
+        return finding
 
     def document(self, report: Report, command_line: str) -> Iterator[str]:
         """The whole document, in pieces."""
@@ -174,7 +179,7 @@ class _Told:
                 yield finding.first
 
 
-def _port(number: int, findings: Sequence[_Finding], address: str) -> Iterator[str]:
+def _port(number: int, findings: Sequence[Finding], address: str) -> Iterator[str]:
     most = max(findings, key=lambda one: one.count).first  # the first of equals
     yield _open("port", {"protocol": "tcp", "portid": number}).rstrip("\n")
     other = most["reason_address"]
@@ -201,7 +206,7 @@ def _service(service: Json) -> str:
     return _empty("service", attributes | {"method": "probed", "conf": 10})
 
 
-def _script(findings: Iterable[_Finding]) -> str:
+def _script(findings: Iterable[Finding]) -> str:
     """The verdicts of one port, for people and for programs."""
     said, tables = [], []
     for one in findings:

@@ -68,56 +68,61 @@ def footer(closed: str) -> str:
 def line(verdict: str, tally: Tally | None = None) -> str:
     """The line of one verdict, which is a JSON line, with its line end."""
     v: Mapping[str, Any] = json.loads(verdict, parse_float=str)
-    client, origin, service = v["client"] or {}, v["origin"], v["service"] or {}
-    evidence = v["evidence"]
+    client, evidence = v["client"] or {}, v["evidence"]
     begun = _decimal(tally.begun_ns) if tally and tally.begun_ns else evidence[0]["time"] if evidence else None
     server = _address(v["address"])
-    cells = (
-        None if begun is None else _micro(begun),
-        _uid(client.get("address"), client.get("port"), server, v["port"], begun, v["target"]),
-        _address(client.get("address")),
-        client.get("port"),
-        server,
-        v["port"],
-        v["protocol"],
-        _text(service.get("protocol")),
-        *_lengths(tally),
-        v["conn_state"] or None,
-        *(None, None),  # whether they are local is known to a site's own Zeek
-        "0" if tally and tally.whole else None,
-        v["history"] or None,
-        *((tally.client_packets, None, tally.server_packets, None) if tally else (None,) * 4),
-        None,
-        *(v[name] for name in ("state", "reason", "cause", "certainty", "rule")),
-        origin["kind"],
-        _address(origin["address"]),
-        v["attempts"],
-        _octets(service.get("identification")),
-        _vector([_text(each, ",") or EMPTY for each in v["because"]]),
-        _text(v["target"]),
-        _vector([str(frame) for frame in dict.fromkeys(one["frame"] for one in evidence)]),
-    )
-    return "\t".join(UNSET if cell is None else str(cell) for cell in cells) + "\n"
+    own = {
+        "ts": None if begun is None else micro(begun),
+        "uid": uid(client.get("address"), client.get("port"), server, v["port"], begun, v["target"]),
+        **dict(zip(("duration", "orig_bytes", "resp_bytes"), _lengths(tally), strict=True)),
+        "missed_bytes": "0" if tally and tally.whole else None,
+        "orig_pkts": tally.client_packets if tally else None,
+        "resp_pkts": tally.server_packets if tally else None,
+        "netprobe_frames": _vector([str(frame) for frame in dict.fromkeys(one["frame"] for one in evidence)]),
+    }
+    return "\t".join(UNSET if cell is None else str(cell) for cell in (shared(v) | own).values()) + "\n"
+
+
+def shared(v: Mapping[str, Any]) -> dict[str, object]:
+    """The cells of a verdict (a JSON object) by their names, but for those that are made of a row's own numbers."""
+    client, origin, service = v["client"] or {}, v["origin"], v["service"] or {}
+    return dict.fromkeys((name for name, _ in FIELDS), None) | {
+        "id.orig_h": _address(client.get("address")),
+        "id.orig_p": client.get("port"),
+        "id.resp_h": _address(v["address"]),
+        "id.resp_p": v["port"],
+        "proto": v["protocol"],
+        "service": _text(service.get("protocol")),
+        "conn_state": v["conn_state"] or None,
+        "history": v["history"] or None,
+        **{f"netprobe_{name}": v[name] for name in ("state", "reason", "cause", "certainty", "rule", "attempts")},
+        "netprobe_origin": origin["kind"],
+        "netprobe_origin_addr": _address(origin["address"]),
+        "netprobe_identification": _octets(service.get("identification")),
+        "netprobe_because": _vector([_text(each, ",") or EMPTY for each in v["because"]]),
+        "netprobe_target": _text(v["target"]),
+    }
 
 
 def _lengths(tally: Tally | None) -> tuple[str | None, ...]:
     """Duration and bytes: Zeek leaves all three unset for a connection of one moment."""
     if tally is None or not tally.lasted_ns:
         return None, None, None
-    return _micro(_decimal(tally.lasted_ns)), str(tally.client_bytes), str(tally.server_bytes)
+    return micro(_decimal(tally.lasted_ns)), str(tally.client_bytes), str(tally.server_bytes)
 
 
 def _decimal(time_ns: int) -> str:
     return f"{time_ns // 1_000_000_000}.{time_ns % 1_000_000_000:09d}"
 
 
-def _micro(seconds: str) -> str:
+def micro(seconds: str) -> str:
     """Six decimals, as Zeek writes times."""
     whole, _, rest = seconds.partition(".")
     return f"{whole}.{rest[:6]:0<6}"
 
 
-def _uid(*parts: object) -> str:
+def uid(*parts: object) -> str:
+    """The identifier of a connection: of the client's address and port, the server's, the time and the target."""
     import hashlib
 
     number = int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=13).digest(), "big")

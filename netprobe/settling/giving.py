@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netprobe.model import Verdict
+from netprobe.report.rows import Sink
 from netprobe.report.summary import Outline
 from netprobe.report.zeek import Tally
 from netprobe.selection import Selection
@@ -30,13 +31,15 @@ class Outlets:
 
     `lines`: gets JSON lines, instead of the verdicts. `outline`: told of each attempt, says whether it wants its
     verdict, too. With either, verdicts of a stranger's capture are not kept. `also`: gets each verdict's JSON line
-    besides whatever else is asked for, and what of its packets was counted, None where nothing was. `read`: the file's
+    besides whatever else is asked for, and what of its packets was counted, None where nothing was. `sinks`: get the
+    same as templates and values, which is much faster where there are many. `read`: the file's
     name, how many of its bytes have been read, and how many there are (0 where nobody knows).
     """
 
     lines: Callable[[bytes], None] | None = None
     outline: Callable[[Outline], bool] | None = None
     also: Callable[[str, Tally | None], None] | None = None
+    sinks: Sequence[Sink] = ()
     read: Callable[[str, int, int], None] | None = None
 
 

@@ -36,7 +36,9 @@ _ESSENTIAL = ("target", "address", "port", "protocol", "client", "state", "reaso
 
 
 class Attempts:
-    """The verdicts of one run, packed."""
+    """The verdicts of one run, packed. A sink of netprobe.report.rows."""
+
+    columns: Sequence[str] = ("server", "server_port", "client", "client_port")  # FIXED of them
 
     def __init__(self) -> None:
         self.templates: list[dict[str, Any]] = []
@@ -82,6 +84,10 @@ class Attempts:
             self.server_of.append(place)
             self.begun.append(when)
             self.rows.append(f"{kind} {place} {whose} {rest}")
+
+    def row(self, line: str, _: object) -> None:
+        """As rows.Sink."""
+        self.line(line)
 
     def line(self, line: str) -> None:
         """One verdict as its JSON line."""

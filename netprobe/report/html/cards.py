@@ -16,6 +16,7 @@ from netprobe.report.details import where
 from netprobe.report.html.attempts import NOBODY
 from netprobe.report.html.drawing import drawing, pair_drawing
 from netprobe.report.pair import SIDES
+from netprobe.spoken import readable
 
 # Lines of what a server said, of its banner, of an offer.
 MOST_LINES = 20
@@ -33,8 +34,8 @@ def card(v: Mapping[str, Any], drawn: Ladder | None = None, *, count: int = 1, o
         "answer": answer(v),
         "count": count,
         "origin": where(verdict.origin, verdict.address) if v["cause"] != "up" else "",
-        "identification": service.get("identification"),
-        "said": service.get("text", [])[:MOST_LINES],
+        "identification": readable(service.get("identification") or ""),
+        "said": [readable(text) for text in service.get("text", [])[:MOST_LINES]],
         "more": [(label, texts) for label, texts in _more(v) if texts],
         "ladder": drawing(drawn, refusers(verdict)) if drawn is not None else None,
         "pair": pair_drawing(v, offset_ns) if v.get("pair") and v["pair"]["packets"] else None,
@@ -137,7 +138,7 @@ def _auth(auth: Mapping[str, Any]) -> Iterator[str]:
     if auth.get("key_accepted") is not None:
         yield f"a key was found acceptable: {'yes' if auth['key_accepted'] else 'no'}{_sure(auth, 'key_accepted')}"
     for text in (auth.get("banner") or ())[:MOST_LINES]:
-        yield f"banner: {text}"
+        yield f"banner: {readable(text)}"
 
 
 def _sure(auth: Mapping[str, Any], what: str) -> str:

@@ -1,14 +1,19 @@
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  // As netprobe.report.escape: whatever isn't plainly printable is spelt out.
+  // As netprobe.report.escape: whatever isn't plainly printable is spelt out, and what is written from right to left.
   const LONGEST = 2000;
   const escape = (text) => spelt(clipped(String(text)));
   const clipped = (text) => text.length <= LONGEST ? text : text.slice(0, LONGEST) + "... (" + text.length.toLocaleString("en") + " characters)";
-  const spelt = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (one) => {
+  const spelt = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}\u0590-\u08ff\ufb1d-\ufdff\ufe00-\ufe0f\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}\u{e0100}-\u{e01ef}]|(?! )\p{Zs}/gu, (one) => {
     const code = one.codePointAt(0), hex = code.toString(16);
     return code < 256 ? "\\x" + hex.padStart(2, "0") : code < 65536 ? "\\u" + hex.padStart(4, "0") : "\\U" + hex.padStart(8, "0");
   });
+  // As netprobe.spoken: a server's octets, which stand here one character each, are UTF-8 where they can be.
+  const readable = (text) => {
+    if (!/[\x80-\xff]/.test(text) || /[^\x00-\xff]/.test(text)) return text;
+    try { return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(text, (one) => one.charCodeAt(0))); } catch { return text; }
+  };
   const add = (parent, tag, text, className) => {
     const one = document.createElement(tag);
     if (text !== undefined) one.textContent = escape(text);
@@ -221,8 +226,8 @@
     add(body, "p", "from " + clientName(order[n]) + ", " + clock(time[order[n]]) + " UTC; rule " + v.rule + ", reason " + v.reason, "dim");
     if (v.thin) add(body, "p", "Too many different texts for this page: `netprobe analyze --jsonl` has the rest.");
     if (v.cause !== "up" && v.origin) add(body, "p", "Refused at: " + place(v.origin, v.address));
-    if (v.service?.identification) add(body, "p", "It identified itself as " + v.service.identification);
-    list(body, "It said", v.service?.text);
+    if (v.service?.identification) add(body, "p", "It identified itself as " + readable(v.service.identification));
+    list(body, "It said", v.service?.text?.map(readable));
     list(body, "Because", v.because);
     list(body, "Or it is", v.cause === "up" ? [] : v.alternatives?.map((one) => one.cause + ": " + one.because + ". To settle it: " + one.settle));
     list(body, "To do", v.cause === "up" ? [] : v.remedy);
