@@ -23,7 +23,7 @@ help:
 	@echo "make ssh-matrix  record captures/ssh/ anew: logins of real servers and clients (root; SSH_ROOT=DIR: newer programs)"
 	@echo "make ssh-score  the measured part of docs/ssh-login.md from captures/ssh/"
 	@echo "make fuzz      each parser 30 s under a fuzzer, where atheris has a wheel (FUZZ_SECONDS=600: longer)"
-	@echo "make docs      generate docs/causes.md from the rules, and what make pages does"
+	@echo "make docs      the documentation as a site, site/index.html; makes docs/causes.md and its like anew"
 	@echo "make pages     generate help pages, man page and completions from the commands"
 	@echo "make dist      wheel and source distribution in dist/"
 	@echo "make coverage  the tests without the lab, with branch coverage"
@@ -91,6 +91,10 @@ docs: setup pages
 	mv netprobe/examples.jsonl.new netprobe/examples.jsonl
 	$(PY) -m netprobe.explain > docs/causes.md.new
 	mv docs/causes.md.new docs/causes.md
+	$(PY) -m netprobe.surface.site
+	@.ci/setup extra docs
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
+	@echo "site/index.html: open it in a browser; no server is needed"
 
 pages: setup
 	$(PY) -m netprobe.surface
@@ -105,5 +109,5 @@ coverage: setup
 	$(PY) -m coverage report
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* dist build site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -51,7 +51,7 @@ def listening(name: str, port: int) -> bool:
 
 class Sshd:
     """One sshd. Options: `config` (more lines), `stop` (SIGSTOP once it listens), `big_kexinit` (every algorithm
-    offered)."""
+    offered), `log` (a file for what it says)."""
 
     def __init__(self, name: str, port: int, options: Mapping[str, object], folder: Path) -> None:
         self.name, self.port, self.options, self.folder = name, port, options, folder
@@ -76,6 +76,8 @@ class Sshd:
         config = self.folder / f"{self.name}-{self.port}.conf"
         config.write_text("\n".join(lines) + "\n")
         command = ["ip", "netns", "exec", self.name, "sh", "-c", PRIVATE_RUN, "sh", SSHD, "-D", "-f", str(config)]
+        if "log" in self.options:
+            command += ["-E", str(self.options["log"])]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         return self.process
 
