@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -57,6 +58,17 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site,) = folder.glob("lib/python3*/site-packages")
     (site / "theirs.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return folder
+
+
+def interpreter(version: str) -> str | None:
+    """A CPython of this version that runs: of the system, or of pyenv, whose shims don't."""
+    for found in (shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")):
+        asked = [found or "", "-c", "import sys, venv; print(sys.implementation.name, *sys.version_info[:2])"]
+        if found and subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60).stdout.split() == [
+            "cpython", *version.split("."),
+        ]:  # fmt: skip
+            return str(found)
+    return None
 
 
 def command(environment: Path, *arguments: str) -> str:
@@ -114,6 +126,33 @@ def test_it_runs_where_it_is_installed(environment: Path) -> None:
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
     )  # fmt: skip
     assert where.stdout.startswith(str(environment))
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_it_runs_on_every_python_that_it_names(version: str, wheel: Path, tmp_path: Path) -> None:
+    """What it depends on comes from this environment: all that is used here is Python."""
+    found = interpreter(version)
+    if found is None:
+        pytest.skip(f"there is no python{version}")
+    subprocess.run([found, "-m", "venv", "--without-pip", tmp_path], check=True, capture_output=True, timeout=120)
+    (site,) = tmp_path.glob("lib/python3*/site-packages")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(site)
+    (site / "theirs.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    script = tmp_path / "bin" / "netprobe"
+    script.write_text(f"#!{tmp_path}/bin/python\nfrom netprobe.__main__ import main\nraise SystemExit(main())\n")
+    script.chmod(0o755)
+    capture = str(ROOT / "captures" / "up.pcapng")
+    assert command(tmp_path, "--version") == f"netprobe {__version__}\n"
+    assert "no-listener" in command(tmp_path, "explain", "NP110")
+    assert '"cause": "up"' in command(tmp_path, "analyze", "--jsonl", capture)
+    assert "up, SSH-2.0" in command(tmp_path, "analyze", "-vv", capture)
+    command(tmp_path, "analyze", "-q", "--html", str(tmp_path / "page.html"), capture)
+    done = subprocess.run(
+        [tmp_path / "bin" / "python", "-W", "error", "-m", "compileall", "-q", "-f", site / "netprobe"],
+        check=False, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("name", SHARED)
