@@ -34,11 +34,17 @@ class ScanOptions:
     patient: bool = False
     elsewhere: bool = True
     write: Path | None = None
+    keep: int | None = None  # an open file that packets are saved to: that of `write`, or one without a name
     source_port: int | None = None
     interface: str | None = None
     banner_wait_s: float = DEFAULT_BANNER_WAIT_S
     rate: float = DEFAULT_RATE
     force_connect: bool = False
+
+    @property
+    def saves(self) -> bool:
+        """Whether packets are saved."""
+        return self.write is not None or self.keep is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,8 @@ from netprobe.model import (
 )
 from netprobe.offering import Offering
 from netprobe.options import ScanOptions
-from netprobe.prober import Plan, Prober
 from netprobe.probelog import log_of
+from netprobe.prober import Plan, Prober
 from netprobe.report import CaptureStatus, Report, comments
 from netprobe.steps import ladder
 from netprobe.targets import Target, expectation, ports_of
@@ -87,9 +87,7 @@ def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
             "Without root no packets are captured or crafted: who wrote a reset, and whether a SYN left this machine, "
             f"can't be told. For the whole answer: {privilege.how_to_gain()}"
         )
-    writer = None
-    if options.write is not None:
-        writer = CaptureWriter(privilege.open_output(options.write), str(options.write), about="netprobe scan")
+    writer = _writer(options)
     if not capturing:
         return ConnectWire(writer=writer, device=options.interface)
     from netprobe.wire.live import LiveWire
@@ -97,6 +95,15 @@ def open_wire(options: ScanOptions, notice: Callable[[str], None]) -> Wire:
     wire = LiveWire(writer=writer, device=options.interface, rate=options.rate)
     privilege.drop()
     return wire
+
+
+def _writer(options: ScanOptions) -> CaptureWriter | None:
+    """What packets are saved with, where they are."""
+    if options.keep is not None:
+        return CaptureWriter(options.keep, str(options.write or "a temporary file"), about="netprobe scan")
+    if options.write is not None:
+        return CaptureWriter(privilege.open_output(options.write), str(options.write), about="netprobe scan")
+    return None
 
 
 @dataclass(slots=True)
@@ -223,7 +230,7 @@ class Scan:
 
     def _sum_up(self) -> None:
         """What the saved file says of itself as a whole."""
-        if self._options.write is None:
+        if not self._options.saves:
             return
         verdicts = [verdict for _, verdict in sorted(self._verdicts, key=lambda pair: pair[0])]
         counts = Counter(verdict.cause for verdict in verdicts)
@@ -358,7 +365,7 @@ class Scan:
         e = self._watch.evidence(fact, settled.time_ns)
         verdict = diagnose(e)
         self._verdicts.append((fact.number, verdict))
-        if self._options.write is not None:
+        if self._options.saves:
             for frame, text in comments.on_packets(comments.of(verdict)):
                 self._wire.comment(frame, text)
         self._on_verdict(verdict)

@@ -1,6 +1,7 @@
 """Evidence in one file: what one hands to whoever runs the server or the firewall, with sums of all that is in it.
 
     contents   the files of a bundle, and what its manifest says
+    settings   how its capture was analyzed
     writing    a bundle is made: verdicts, page, capture, log, manifest, sums
     redacting  the same from a capture that is redacted first; every text is then made of that one
     log        each record of a capture as a line

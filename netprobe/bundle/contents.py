@@ -6,7 +6,6 @@ House rules of this file:
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import platform
 import re
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from netprobe import __version__
+from netprobe.bundle.settings import Settings
 
 SCHEMA = "netprobe-bundle/1"
 MANIFEST, SUMS, VERDICTS, PAGE, CAPTURE, LOG, README = (
@@ -27,20 +27,6 @@ _LIBRARIES = ("typer", "jinja2", "markupsafe", "numpy", "numba", "scapy", "dns",
 _DISTRIBUTIONS = {"dns": "dnspython"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_TEXTS, _LONGEST_TEXT = 10_000, 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the capture was analyzed, in the words of the command line: which attempts, and what changes verdicts."""
-
-    server: tuple[str, ...] = ()
-    client_address: tuple[str, ...] = ()
-    port: tuple[str, ...] = ()
-    cause: tuple[str, ...] = ()
-    state: tuple[str, ...] = ()
-    tunnels: bool = False
-    vantage: str = "auto"
-    filter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +59,8 @@ class Manifest:
 
 def versions() -> dict[str, str]:
     """Of this program, what it runs on and the libraries that it has loaded."""
+    import importlib.metadata
+
     kernel = f"{platform.system()} {platform.release()}"
     found = {"netprobe": __version__, "python": platform.python_version(), "kernel": kernel}
     for name in _LIBRARIES:

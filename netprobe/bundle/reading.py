@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from netprobe.bundle import contents
-from netprobe.bundle.archive import EMPTY, SIGNATURE, Archive, BadArchive
+from netprobe.bundle.archive import Archive, BadArchive
 from netprobe.bundle.contents import CAPTURE, MANIFEST, NEEDED, SUMS, VERDICTS, Manifest
 from netprobe.errors import UnreadableCapture
 
@@ -33,17 +33,6 @@ class Bundle:
     fingerprint: str
     capture: Path
     verdicts: Path
-
-
-def is_one(path: str | Path) -> bool:
-    """Whether this is a zip file, by its first bytes."""
-    try:
-        if not Path(path).is_file():
-            return False
-        with Path(path).open("rb") as file:
-            return file.read(4) in (SIGNATURE, EMPTY)
-    except (OSError, ValueError):
-        return False
 
 
 @contextlib.contextmanager
@@ -152,8 +141,3 @@ class Comparison:
 
 def _key(line: bytes) -> bytes:
     return hashlib.blake2b(line, digest_size=12).digest()
-
-
-def document(bundle: Bundle) -> bytes:
-    """The verdicts as one JSON document."""
-    return bundle.verdicts.read_bytes()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from netprobe import analyze
-from netprobe.bundle.contents import Settings
+from netprobe.bundle.settings import Settings
 from netprobe.options import AnalyzeOptions
 from netprobe.redaction.capture import Maps, redact
 from netprobe.report import CaptureStatus, Report

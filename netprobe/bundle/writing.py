@@ -66,7 +66,7 @@ def write(
         writing.add(CAPTURE, _pieces(capture))
         lines = log.lines(unclosed(capture), decisive)
         writing.add(LOG, (line.encode("utf-8", "backslashreplace") for line in lines))
-        text = replace(manifest, files=writing.files).text().encode()
+        text = replace(manifest, files=writing.files, versions=contents.versions()).text().encode()
         fingerprint = hashlib.sha256(text).hexdigest()
         digests = {name: one.sha256 for name, one in writing.files.items()}
         writing.add(MANIFEST, [text])

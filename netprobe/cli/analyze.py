@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Html, Json, Jsonl, Quiet, Verbose, Xml
+from netprobe.cli.choices import Bundle, Color, Html, Json, Jsonl, Quiet, Redact, RedactKey, Verbose, Xml
 
 
 def analyze(
@@ -16,7 +16,7 @@ def analyze(
         typer.Argument(
             metavar="FILE",
             help="Captures: pcap or pcapng, plain or compressed (gzip, zstd, lz4, xz); - is standard input. "
-            "Several are analyzed one by one, see --together.",
+            "Several are analyzed one by one, see --together. Or one bundle: its sums are checked first.",
             show_default=False,
         ),
     ] = None,
@@ -94,6 +94,9 @@ def analyze(
     ] = None,
     xml: Xml = None,
     html: Html = None,
+    bundle: Bundle = None,
+    redact: Redact = False,
+    redact_key: RedactKey = None,
     zeek: Annotated[
         str | None,
         typer.Option(
@@ -121,36 +124,53 @@ def analyze(
       netprobe analyze --annotate commented.pcapng capture.pcap
       netprobe analyze --zeek conn.log capture.pcap
       netprobe analyze --html report.html capture.pcap
+      netprobe analyze --bundle evidence.zip --redact capture.pcap
+      netprobe analyze evidence.zip
       netprobe analyze --together ring_*.pcapng
       sudo tcpdump -i any -w - 'tcp or icmp or icmp6' | netprobe analyze --jsonl -
       netprobe analyze --client on-the-client.pcap --server on-the-server.pcap
     """
     from netprobe import analyze as driver
+    from netprobe.bundle.settings import Settings
     from netprobe.cli import captures
+    from netprobe.cli.bundle import BundleFile, of_analysis, wanted
     from netprobe.cli.exports import Exports
     from netprobe.cli.presentation import Presentation
+    from netprobe.cli.unbundle import merged, unpacked
     from netprobe.options import AnalyzeOptions
 
     pair, servers = captures.pair(client, server or (), files or ())
     if pair is not None:
         captures.alone(
-            filter=display_filter is not None, cross_check=cross_check, together=together, vantage=vantage != "auto"
-        )
-    options = AnalyzeOptions(
-        files=tuple(Path(name) for name in captures.files(files or (), pair)),
-        selection=captures.selection(servers, client_address or (), port or (), cause or (), state or ()),
-        together=together, pair=pair, tunnels=tunnels, vantage=captures.vantage(vantage),
-        display_filter=captures.display_filter(display_filter), cross_check=cross_check, compiled=compiled,
-    )  # fmt: skip
-    exports = Exports(xml=xml, zeek=zeek, annotate=annotate, html=html, inputs=(*options.files, *(pair or ())))
-    shown = Presentation(
-        as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, quiet=quiet, verbose=verbose, color=color, many=True,
-        everything=everything, instead=exports.instead,
-    )  # fmt: skip
-    exports.notice = shown.notice
-    with exports, shown.reading() as progress:
-        outlets = driver.Outlets(
-            lines=shown.on_lines, outline=shown.on_outline, sinks=exports.sinks, read=progress.read
+            filter=display_filter is not None, cross_check=cross_check, together=together, vantage=vantage != "auto",
+            bundle=bundle is not None,
         )  # fmt: skip
-        report = exports.finish(driver.run(options, shown.on_verdict, shown.notice, outlets))
-    raise typer.Exit(shown.finish(report))
+    asked = wanted(bundle, redact_key, redact=redact)
+    given = Settings(
+        server=tuple(servers), client_address=tuple(client_address or ()), port=tuple(port or ()),
+        cause=tuple(cause or ()), state=tuple(state or ()), tunnels=tunnels, vantage=vantage, filter=display_filter,
+    )  # fmt: skip
+    with unpacked(captures.files(files or (), pair)) as (names, opened):
+        settings = merged(given, opened)
+        options = AnalyzeOptions(
+            files=tuple(Path(name) for name in names), selection=captures.selected(settings), together=together,
+            pair=pair, tunnels=settings.tunnels, vantage=captures.vantage(settings.vantage),
+            display_filter=captures.display_filter(settings.filter), cross_check=cross_check, compiled=compiled,
+        )  # fmt: skip
+        exports = Exports(xml=xml, zeek=zeek, annotate=annotate, html=html, inputs=(*options.files, *(pair or ())))
+        asked = of_analysis(asked, options, settings)
+        opened.keep(xml, zeek, annotate, html, bundle)
+        shown = Presentation(
+            as_json=as_json, as_jsonl=as_jsonl, as_csv=as_csv, quiet=quiet, verbose=verbose, color=color, many=True,
+            everything=everything, instead=exports.instead,
+        )  # fmt: skip
+        notice = opened.telling(shown.notice)
+        exports.notice = notice
+        with exports, BundleFile(asked, notice, options.files) as made, shown.reading() as progress:
+            outlets = driver.Outlets(
+                lines=shown.on_lines, outline=shown.on_outline, also=opened.also(made.also), sinks=exports.sinks,
+                read=progress.read,
+            )  # fmt: skip
+            report = driver.run(options, shown.on_verdict, notice, outlets, made.packed)
+            report = opened.told(made.finish(exports.finish(report)))
+        raise typer.Exit(shown.finish(report))

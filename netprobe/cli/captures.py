@@ -7,6 +7,7 @@ from pathlib import Path
 
 from netprobe import selection as selections
 from netprobe.addresses import parse_address
+from netprobe.bundle.settings import Settings
 from netprobe.errors import UsageError
 from netprobe.selection import Selection
 
@@ -80,6 +81,11 @@ def selection(
     return selections.select(
         servers=servers, clients=clients, ports=ports, causes=causes, states=states, known_causes=known
     )
+
+
+def selected(settings: Settings) -> Selection:
+    """The same of these words."""
+    return selection(settings.server, settings.client_address, settings.port, settings.cause, settings.state)
 
 
 def vantage(side: str) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")]
-Jsonl = Annotated[bool, typer.Option("--jsonl", help="One JSON line per verdict as it settles, then a summary line.")]
+Jsonl = Annotated[bool, typer.Option("--jsonl", help="One JSON line per verdict as it settles, and a summary.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="The table only: no reasons, no notices.")]
 Verbose = Annotated[
     int,
@@ -30,4 +31,21 @@ Html = Annotated[
 Xml = Annotated[
     str | None,
     typer.Option("-oX", metavar="FILE", help="Also write nmap's XML, causes as script output.", show_default=False),
+]
+Bundle = Annotated[
+    str | None,
+    typer.Option(
+        "--bundle", metavar="FILE.zip", show_default=False,
+        help="Also write all evidence as one file, with sums.",
+    ),
+]
+Redact = Annotated[
+    bool, typer.Option("--redact", help="In the bundle map addresses, drop names and payloads.")
+]
+RedactKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--redact-key", metavar="FILE", show_default=False,
+        help="The key to map by (default: a new one each time).",
+    ),
 ]

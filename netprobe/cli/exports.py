@@ -65,7 +65,7 @@ class Exports:
             raise UsageError(f"{outputs[0]} - and {outputs[1]} - would mix on standard output", "name a file for one")
         self.instead = f"{outputs[0]} -" if outputs else None
         for option, name in given.items():
-            _check(option, name, inputs)
+            check_output(option, name, inputs)
         if annotate is not None:
             _check_annotation(annotate, inputs)
         if html is not None:
@@ -302,7 +302,8 @@ def _now() -> str:
     return time.strftime("%Y-%m-%d-%H-%M-%S")
 
 
-def _check(option: str, name: str, inputs: Sequence[Path]) -> None:
+def check_output(option: str, name: str, inputs: Sequence[Path]) -> None:
+    """Raise UsageError where a file would be written that is to be read, or none is named."""
     if not name:
         raise UsageError(f"{option}: no file named", f"write {option} FILE, or {option} - for standard output")
     path = Path(name)

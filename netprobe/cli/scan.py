@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Html, Json, Jsonl, Quiet, Verbose, Xml
+from netprobe.cli.choices import Bundle, Color, Html, Json, Jsonl, Quiet, Redact, RedactKey, Verbose, Xml
 
 
 def scan(
@@ -48,7 +49,7 @@ def scan(
         ),
     ] = None,
     identify: Annotated[
-        bool, typer.Option("--identify", help="Ask a silent service for its name with one harmless request.")
+        bool, typer.Option("--identify", help="Ask a silent service for its name: one request.")
     ] = False,
     auth_methods: Annotated[
         bool,
@@ -59,7 +60,7 @@ def scan(
     user: Annotated[
         str | None,
         typer.Option(
-            "--user", metavar="NAME", help="The user for whom a login is meant (default: as ssh would).",
+            "--user", metavar="NAME", help="Whose login is meant (default: as ssh would).",
             show_default=False,
         ),
     ] = None,
@@ -92,6 +93,9 @@ def scan(
     as_jsonl: Jsonl = False,
     xml: Xml = None,
     html: Html = None,
+    bundle: Bundle = None,
+    redact: Redact = False,
+    redact_key: RedactKey = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     color: Color = "auto",
@@ -127,10 +131,12 @@ def scan(
       sudo netprobe scan -w scan.pcapng --json server.example.com
       sudo netprobe scan --auth-methods ssh://admin@server.example.com
       sudo netprobe scan --html report.html server.example.com
+      sudo netprobe scan --bundle evidence.zip --redact server.example.com
       sudo netprobe scan --patient -vv server.example.com
     """
     from netprobe import scan as driver
     from netprobe.cli import request
+    from netprobe.cli.bundle import BundleFile, of_scan, wanted
     from netprobe.cli.exports import Exports
     from netprobe.cli.joining import joining
     from netprobe.cli.presentation import Presentation
@@ -138,6 +144,7 @@ def scan(
     from netprobe.ports import parse_ports
 
     exports = Exports(xml=xml, html=html)
+    asked = wanted(bundle, redact_key, redact=redact)
     shown = Presentation(
         as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color, instead=exports.instead,
     )  # fmt: skip
@@ -163,7 +170,9 @@ def scan(
             ended = rounds.run(options, shown.notice)
         if not ended:
             raise typer.Exit(130)
-    with exports, shown.progress(request.pairs(options)) as progress:
-        found = driver.run(options, on_verdict, shown.notice, outlook=progress.foresee)
-        report = exports.finish(finished(found), given=False)
+    asked, keep = of_scan(asked, options.write, doctor=doctor is not None, interface=interface)
+    with exports, BundleFile(asked, shown.notice) as made, shown.progress(request.pairs(options)) as progress:
+        saved = replace(options, keep=keep)
+        report = finished(driver.run(saved, on_verdict, shown.notice, outlook=progress.foresee))
+        report = made.finish(exports.finish(report, given=False), given=False)
     raise typer.Exit(shown.finish(report))
