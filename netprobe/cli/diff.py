@@ -15,7 +15,7 @@ def diff(
         list[str] | None,
         typer.Argument(
             metavar="OLD NEW",
-            help="Two results of --json or --jsonl, or captures; - is standard input.",
+            help="Two results of --json, --jsonl or --bundle, or captures; - is standard input.",
             show_default=False,
         ),
     ] = None,
@@ -30,6 +30,7 @@ def diff(
     Examples:
       netprobe diff yesterday.json today.json
       netprobe diff worked.pcapng broken.pcapng
+      netprobe diff monday.zip tuesday.zip
       netprobe scan --json server.example.com | netprobe diff yesterday.json -
       netprobe diff --json --common monday.jsonl tuesday.jsonl
       netprobe diff -q before.pcap.gz after.pcap.gz

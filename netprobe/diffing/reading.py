@@ -1,4 +1,4 @@
-"""The two sides of a comparison, read: results as --json and --jsonl write them, and captures.
+"""The two sides of a comparison, read: results as --json and --jsonl write them, bundles, and captures.
 
 House rules of this file:
 1. What kind a file is says its first byte, not its name.
@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,7 +30,7 @@ Read = Callable[[str, int, int], None]
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # and a byte order mark
 _LONGEST_LINE = 1 << 26
 _TOLD_EVERY = 256  # verdicts
-_WHAT_TO_GIVE = "give what `netprobe scan --json` or --jsonl wrote, or a capture"
+_WHAT_TO_GIVE = "give what `netprobe scan --json`, --jsonl or --bundle wrote, or a capture"
 
 
 @dataclass(slots=True)
@@ -40,6 +40,7 @@ class Result:
     source: Source
     places: dict[Key, Traits] = field(default_factory=dict)
     interrupted: bool = False
+    redacted: bool = False
 
 
 def read(name: str, notice: Notice, heard: Read | None = None) -> Result:
@@ -49,8 +50,8 @@ def read(name: str, notice: Notice, heard: Read | None = None) -> Result:
             start = file.read(4096)
             file.seek(0)
             shown = "standard input" if name == "-" else name
-            if start.startswith(b"PK\x03\x04"):
-                raise UnreadableCapture(f"{shown} is a zip archive", f"unpack it and {_WHAT_TO_GIVE}")
+            if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+                return _bundle(shown, path, heard)
             if start.lstrip(_BLANK).startswith(b"{"):
                 return _result(shown, file, heard)
             return _capture(shown, path, notice, heard)
@@ -75,6 +76,15 @@ def _opened(name: str) -> Iterator[tuple[IO[bytes], Path]]:
         copy.flush()
         copy.seek(0)
         yield copy.file, Path(copy.name)
+
+
+def _bundle(name: str, path: Path, heard: Read | None) -> Result:
+    """The verdicts of a bundle, if it is as it was made."""
+    from netprobe.bundle.reading import opened
+
+    with opened(path, name) as bundle, bundle.verdicts.open("rb") as file:
+        found = _result(name, file, heard)
+        return replace(found, source=replace(found.source, kind="bundle"), redacted=bundle.manifest.redacted)
 
 
 class _Gathering:

@@ -55,7 +55,8 @@ def _notes(old: Result, new: Result) -> list[str]:
         told = " and ".join("/".join(sorted(side)) for side in sides)
         notes.append(f"captured on different sides ({told}): TTLs and times weren't compared")
     if not set(old.places) & set(new.places):
-        notes.append("no target is in both results")
+        redacted = " (redacted with different keys, the same address is mapped to different ones)"
+        notes.append(f"no target is in both results{redacted if old.redacted or new.redacted else ''}")
     for source in (old.source, new.source):
         if source.dropped:
             notes.append(f"{source.name}: the capture lost {source.dropped:,} packets")

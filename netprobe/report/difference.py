@@ -60,7 +60,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One of the two results. `kind`: json, jsonl or capture. `damage`: what was wrong with a capture."""
+    """One of the two results. `kind`: json, jsonl, bundle or capture. `damage`: what was wrong with a capture."""
 
     name: str
     kind: str
