@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure, NetprobeError
 from netprobe.interrupts import Interrupts, check
+from netprobe.keeping import Keeping
 from netprobe.ladder import LadderOf, Log
 from netprobe.model import Fact, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
-from netprobe.packing import Noting, Packing
+from netprobe.packing import Noted, Noting, Packing
 from netprobe.probelog import log_of
 from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
@@ -26,7 +27,7 @@ from netprobe.report.html.attempts import Attempts
 from netprobe.report.summary import outline
 from netprobe.rereading import ladder_of
 from netprobe.settling import engines
-from netprobe.settling.flow import Flow
+from netprobe.settling.flow import Flow, Taker
 from netprobe.settling.giving import NO_OUTLETS, Giving, Outlets
 from netprobe.settling.kinds import Settling
 from netprobe.steps import ladder
@@ -34,6 +35,7 @@ from netprobe.tracker import columns
 from netprobe.tracker.undecoded import TUNNEL
 from netprobe.verdict import diagnose
 from netprobe.watch import Watch
+from netprobe.wire.batches import Compile
 from netprobe.wire.capture import Batch, CaptureReader
 from netprobe.wire.merge import MergedCaptures
 
@@ -64,6 +66,7 @@ class Analysis:
     failure: NetprobeError | None = None
     ladder_of: LadderOf | None = None  # where the packets are still there
     log: Log | None = None  # of a scan
+    compiled: Compile | None = None  # how it was read
 
 
 def run(
@@ -143,10 +146,12 @@ def run(
 
 
 def _ladders(options: AnalyzeOptions, done: Sequence[Analysis]) -> LadderOf:
-    """The packets of a verdict: those of a scan are still there, others are read again."""
+    """The packets of a verdict: those of a scan or a pipe are still there, others are read again."""
     if len(done) == 1 and done[0].ladder_of is not None:
         return done[0].ladder_of
-    return ladder_of(options.files, together=options.together, depth=TUNNELS if options.tunnels else 0)
+    depth = TUNNELS if options.tunnels else 0
+    compiled = next((one.compiled for one in done if one.compiled is not None), None)
+    return ladder_of(options.files, together=options.together, depth=depth, compiled=compiled)
 
 
 def _nothing(options: AnalyzeOptions, packets: int) -> str:
@@ -181,13 +186,18 @@ def _hand(verdict: Verdict, on_verdict: OnVerdict, outlets: Outlets) -> None:
 
 
 def _both(
-    give: Callable[[Sequence[int]], None], noting: Noting, packings: Sequence[Packing]
+    give: Callable[[Sequence[int]], None],
+    noting: Noting,
+    takers: Sequence[Callable[[Sequence[Noted]], None]],
+    after: Callable[[Sequence[int]], None] | None,
 ) -> Callable[[Sequence[int]], None]:
     def both(settled: Sequence[int]) -> None:
         give(settled)
         noted = noting.noted()
-        for packing in packings:
-            packing.pack(noted)
+        for take in takers:
+            take(noted)
+        if after is not None:
+            after(settled)
 
     return both
 
@@ -227,17 +237,30 @@ def _read(
         found = _scan(_records(first, batches), options, on_verdict, outlets, asked)
     else:
         depth = TUNNELS if options.tunnels else 0
-        noting = Noting(engine, vantage=options.vantage, depth=depth) if outlets.sinks else None
+        piped = not reader.size and (outlets.lines is None or bool(outlets.sinks))
+        noting = Noting(engine, vantage=options.vantage, depth=depth) if outlets.sinks or piped else None
         settling = noting or Settling(engine, vantage=options.vantage, depth=depth)
         marks = None if asked is None else asked.marks(reader)
         selection = options.selection.also(options.servers)
         decisive = None if asked is None else asked.decisive
         giving = Giving(settling, engine, selection, on_verdict, outlets, marks=marks, decisive=decisive)
         give: Callable[[Sequence[int]], None] = giving.give
+        every = _chained(first, batches)
+        taker: Taker | None = marks
+        keeping: Keeping | None = None
         if noting is not None:
-            give = _both(give, noting, [Packing(noting, engine, selection, sink) for sink in outlets.sinks])
-        flow = Flow(settling.tracker, engine, give, marks, settling.sessions)
-        found = _capture(_chained(first, batches), giving, flow)
+            takers: list[Callable[[Sequence[Noted]], None]] = [
+                Packing(noting, engine, selection, sink).pack for sink in outlets.sinks
+            ]
+            if piped:
+                taker = keeping = Keeping(noting, depth, marks, compiled=engine.compiled)
+                takers.append(keeping.settled)
+                every = keeping.batches(every)
+            give = _both(give, noting, takers, None if keeping is None else keeping.forget)
+        flow = Flow(settling.tracker, engine, give, taker, settling.sessions)
+        found = _capture(every, giving, flow)
+        found.ladder_of = keeping.ladders() if keeping is not None else None
+    found.compiled = compile_
     found.status = CaptureStatus(
         packets=found.status.packets,
         dropped=max(reader.dropped, found.status.dropped),

@@ -51,7 +51,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {
             *("interrupts", "wait", "logins", "offering", "scan", "marked", "analyze", "analyze_pair"),
             *("annotate", "packing", "crosscheck", "diffing", "settling", "replay", "rereading", "explain", "examples"),
-            "probelog",
+            *("probelog", "sifting", "keeping"),
             "redaction",
             "bundle",
         },
