@@ -58,7 +58,7 @@ tests-of-the-rest:
 browser: setup
 	@.ci/setup packages chromium:chromium
 	@.ci/setup optional playwright
-	$(PY) -m pytest tests/test_html.py
+	$(PY) -m pytest tests/test_html.py tests/test_site.py
 
 lab: setup packages
 	$(PY) -m tests.lab run
@@ -92,7 +92,6 @@ docs: setup pages
 	$(PY) -m netprobe.explain > docs/causes.md.new
 	mv docs/causes.md.new docs/causes.md
 	$(PY) -m netprobe.surface.site
-	@.ci/setup extra docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
 	@echo "site/index.html: open it in a browser; no server is needed"
 

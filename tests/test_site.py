@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -26,6 +27,10 @@ from netprobe.surface.site.cause import anchor
 from netprobe.surface.site.pages import ROOT, Site, site
 from netprobe.surface.site.probes import PROBES
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+OWN = ("file:", "data:", "blob:", "about:")
 # What a capture's own words may not do to a page.
 FOREIGN = re.compile(r"""(?:src|href|action|data)=["']?(?:https?:)?//""")
 
@@ -178,24 +183,72 @@ class Page(HTMLParser):
         self.asked.append(found.get(asks) or "")
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(util.find_spec("material") is None, reason="mkdocs-material is not installed (extra docs)")
-def test_the_site_is_built_without_a_warning_and_without_a_network(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built in a process that finds a dead proxy wherever it would ask a network."""
+    if util.find_spec("material") is None:
+        pytest.skip("mkdocs-material is not installed (extra docs)")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     env = {**os.environ, **proxies, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
-    built = tmp_path / "site"
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_asks_no_network_and_has_no_dead_link(built: Path) -> None:
     for name in made().made:
         page = Page()
         path = built / name.replace(".md", ".html")
         page.feed(path.read_text("utf-8"))
         for asked in page.asked:
-            outside = asked.startswith(("http:", "https:", "//")) and not asked.startswith("https://squidfunk")
+            outside = asked.startswith(("http:", "https:", "//"))
             assert not outside, f"{name} asks for {asked}"
             if asked and "://" not in asked and not asked.startswith(("#", "mailto:", "data:", "javascript:")):
                 there = path.parent / asked.partition("#")[0].partition("?")[0]
                 assert there.exists(), f"{name}: {asked}"
     assert "no-listener" in (built / "search/search_index.js").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (make browser)")
+@pytest.mark.skipif(util.find_spec("playwright") is None, reason="playwright is not installed (make browser)")
+def test_a_browser_reads_it_from_the_disk(built: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    foreign: list[str] = []
+    errors: list[str] = []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light")):
+            page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+            page.on("request", lambda one: None if one.url.startswith(OWN) else foreign.append(one.url))
+            page.on("pageerror", lambda one: errors.append(str(one)))
+            page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+            for name in ("index.html", "causes/reset-by-host-firewall.html", "tutorial-capture.html", "json.html"):
+                page.goto((built / name).as_uri())
+                assert page.locator("h1").count() == 1
+                sideways = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+                assert not sideways, f"{name} is wider than {width} pixels"
+            page.close()
+        page = browser.new_page(viewport={"width": 1280, "height": 844})
+        page.on("request", lambda one: None if one.url.startswith(OWN) else foreign.append(one.url))
+        page.goto((built / "index.html").as_uri())
+        page.locator("input.md-search__input").click()
+        page.keyboard.type("kex_exchange_identification")
+        result = page.locator(".md-search-result__item").first
+        result.wait_for(timeout=60_000)
+        assert page.locator(".md-search-result__item").count() > 1
+        page.keyboard.press("Escape")
+        page.locator("td a", has_text="reset-by-host-firewall").first.click()
+        page.wait_for_url("**/causes/reset-by-host-firewall.html")
+        assert page.locator("svg.np-ladder").count() >= 1
+        with page.expect_download() as download:
+            page.locator("a[href$='.pcapng']").first.evaluate("one => { one.download = ''; one.click(); }")
+        assert Path(download.value.path()).read_bytes() == (ROOT / "captures/reset_host.pcapng").read_bytes()
+        browser.close()
+    assert not foreign
+    assert not errors

@@ -1,33 +1,20 @@
 """`python -m tests.documented` writes the outputs of the documents anew, as the commands print them today.
 
 What a document leaves out (`...`) stays left out where the rest still fits; else the whole output is written, to be cut
-by hand. Lines are folded as on a terminal of 110 columns.
+by hand. Lines are folded as on a terminal of 118 columns.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-import textwrap
 from pathlib import Path
 
+from netprobe.surface.site.pages import folded
 from tests.documented import running
 from tests.documented.blocks import commands, documents
 
 WIDTH = 118
-
-
-def folded(text: str) -> list[str]:
-    """Lines as a terminal would fold them: below the words they belong to."""
-    lines = []
-    for line in text.rstrip("\n").splitlines():
-        if len(line) <= WIDTH:
-            lines.append(line.rstrip())
-            continue
-        labelled = line[:12].strip() and line[11] == " " and line[12] != " "  # `  because   `, `no          `
-        hang = " " * (12 if labelled else len(line) - len(line.lstrip()))
-        lines += textwrap.wrap(line, WIDTH, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
-    return lines
 
 
 def main(names: list[str]) -> int:
@@ -44,7 +31,7 @@ def main(names: list[str]) -> int:
                 if shown is None or running.same(shown, one.printed):
                     continue
                 start, end = one.command.at
-                lines[start:end] = folded(one.printed)
+                lines[start:end] = folded(one.printed, WIDTH).splitlines()
                 print(one.command)
             path.write_text("\n".join(lines) + "\n", "utf-8")
     return 0

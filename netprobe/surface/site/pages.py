@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from netprobe.explain import causes
+from netprobe.report.columns import wrap
 from netprobe.surface.site import cause, reference, texts
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -29,6 +30,8 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "SSH": ("ssh.md", "ssh-credentials.md", "ssh-login.md"),
     "How it works": ("probing.md", "design.md", "lab.md"),
 }
+# The table takes the whole width, and is found before what only mentions its words.
+_FIRST_PAGE = "---\nhide: [navigation, toc]\nsearch:\n  boost: 4\n---\n"
 _COMMANDS = ("scan", "wait", "analyze", "replay", "diff", "doctor", "explain")
 # What the sources link to and the site has elsewhere, or not at all: README.md is the site's overview.
 _MOVED = {"../CHANGELOG.md": "changes.md", "../README.md": "overview.md", "LICENSE": "license.md"}
@@ -75,7 +78,19 @@ def said(root: Path, names: tuple[str, ...]) -> str:
     out = io.StringIO()
     with redirect_stdout(out), redirect_stderr(io.StringIO()):
         run(["analyze", "--no-config", "--color", "never", *pair])
-    return out.getvalue().replace(f"{root}/captures/", "")
+    return folded(out.getvalue().replace(f"{root}/captures/", ""), 96)
+
+
+def folded(text: str, width: int) -> str:
+    """What was printed into a pipe, in lines of a terminal: what doesn't fit stands below the words it belongs to."""
+    lines = []
+    for line in text.rstrip("\n").splitlines():
+        labelled = line[:12].strip() and line[11:12] == " " and line[12:13] != " "  # `  because   `, `no          `
+        hang = " " * (12 if labelled else len(line) - len(line.lstrip()))
+        # Ladders and tables are as wide as they are.
+        fits = len(line) <= width or "--" in line
+        lines += [line] if fits else wrap(line, width, rest=hang, whole_words=True)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def _link(one: str) -> str:
@@ -89,7 +104,8 @@ def _moved(text: str) -> str:
 
 def _first(document: str) -> str:
     """docs/index.md with links that only the site has."""
-    text = texts.in_document(document, _link)
+    made = f'<div class="np-stack" markdown>\n\n{texts.table(_link)}\n</div>\n'
+    text = _FIRST_PAGE + texts.between(document, texts.SOURCE, made)
     return _moved(text.replace("`netprobe/clients/lines.py`", "[every client's own words](clients.md)"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -91,7 +92,7 @@ def _rows(prefix: str, part: Schema, heading: str) -> Iterator[str]:
     for key, value in part.get("properties", {}).items():
         path = f"{prefix}{key}"
         mark = "**required**" if key in needed else ""
-        yield f"| `{path}` | {mark} | {_type(value, heading)} | {_cell(str(value.get('description', '')), heading)} |"
+        yield f"| `{path}` | {mark} | {_type(value, heading)} | {_about(value, heading)} |"
         if _has_keys(value):
             yield from _rows(f"{path}.", value, heading)
         items = value.get("items", {})
@@ -124,18 +125,27 @@ def _type(part: Schema, heading: str) -> str:
 def _reference(ref: str, heading: str) -> str:
     """A definition: a link where it has keys, its own type where it is only a name for one."""
     key = ref.rpartition("/")[2]
-    file = next(file for file, one, _ in SCHEMAS if one == heading)
-    part = load(file).get("$defs", {}).get(key, {})
+    part = _definitions(heading).get(key, {})
     if _has_keys(part) or _rows_of_items(part):
         return f"[`{key}`](#{_place(heading, key)})"
-    told = _type(part, heading) if part else f"`{key}`"
-    about = part.get("description")
-    return f"{told} ({_prose(str(about))})" if about else told
+    return _type(part, heading) if part else f"`{key}`"
+
+
+def _about(part: Schema, heading: str) -> str:
+    """What a value means: its own description, else that of the definition that stands for it."""
+    if "description" not in part and "$ref" in part:
+        part = _definitions(heading).get(str(part["$ref"]).rpartition("/")[2], {})
+        if _has_keys(part) or _rows_of_items(part):  # told there
+            return ""
+    return _prose(str(part.get("description", "")))
+
+
+@cache
+def _definitions(heading: str) -> dict[str, Any]:
+    file = next(file for file, one, _ in SCHEMAS if one == heading)
+    found: dict[str, Any] = load(file).get("$defs", {})
+    return found
 
 
 def _prose(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("#/$defs/", "")
-
-
-def _cell(text: str, _heading: str) -> str:
-    return _prose(text)

@@ -13,6 +13,7 @@ from netprobe.clients.causes import Stage
 from netprobe.clients.lines import LINES
 from netprobe.clients.texts import Text
 
+SOURCE = "netprobe/clients/texts.py"
 END = "<!-- end of what is made -->"
 
 _STAGES = {
@@ -40,7 +41,7 @@ def _rows(stage: Stage) -> list[Text]:
     """The rows of a stage, after the best known those with the most causes: they are the ones that need telling
     apart."""
     found = (row for row in ROWS if row.stage is stage)
-    return sorted(found, key=lambda row: (row.text not in _FIRST, -len(row.causes)))
+    return sorted(found, key=lambda row: (_FIRST.index(row.text) if row.text in _FIRST else 9, -len(row.causes)))
 
 
 def _row(row: Text, link: Callable[[str], str]) -> str:
@@ -55,9 +56,9 @@ def command(row: Text) -> str:
     return "sudo netprobe scan HOST"
 
 
-def in_document(document: str, link: Callable[[str], str] = "`{}`".format) -> str:
+def in_document(document: str) -> str:
     """docs/index.md with its table made anew. ValueError where a mark is missing."""
-    return between(document, "netprobe/clients/texts.py", table(link))
+    return between(document, SOURCE, table())
 
 
 def between(document: str, source: str, made: str) -> str:
