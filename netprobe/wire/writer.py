@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 
 from netprobe import __version__
 from netprobe.errors import CaptureWriteError
-from netprobe.model import DropFact, Fact, Frame, Record, ResolvedFact
+from netprobe.model import DropFact, Fact, Frame, Record, ResolvedFact, TargetFact
 from netprobe.wire import facts
 
 SECTION_HEADER = 0x0A0D0D0A
@@ -59,6 +59,7 @@ class CaptureWriter:
         self._places: dict[int, tuple[int, int]] = {}  # frame number -> offset and length of its block
         self._received = 0
         self._dropped = 0
+        self._named: set[tuple[str, str]] = set()
         header = _section_header(about)
         self._places[SECTION] = (self._append(header), len(header))
 
@@ -121,8 +122,16 @@ class CaptureWriter:
         self._append(_journal_entry(fact))
         if isinstance(fact, DropFact):
             self._dropped += fact.count
-        if isinstance(fact, ResolvedFact) and fact.addresses:
-            self._append(_names(fact))
+        if isinstance(fact, ResolvedFact):
+            self._call(fact.name, fact.addresses)
+        elif isinstance(fact, TargetFact) and fact.address is not None:  # an alias of ssh_config has a name of its own
+            self._call(_host(fact.target), (fact.address,))
+
+    def _call(self, name: str, addresses: Sequence[str]) -> None:
+        """Say once what a name stands for."""
+        new = [one for one in addresses if (name, one) not in self._named]
+        self._named.update((name, one) for one in new)
+        self._append(_names(name, new))
 
     def _statistics(self) -> bytes:
         """The drops of the whole capture, on its first interface: one socket listened on all of them."""
@@ -245,16 +254,25 @@ def _journal_entry(fact: Fact) -> bytes:
     return _block(JOURNAL_ENTRY, ("\n".join(lines) + "\n").encode("utf-8", "replace"))
 
 
-def _names(fact: ResolvedFact) -> bytes:
-    name = fact.name.encode("utf-8", "replace")[:255] + b"\0"
+def _host(target: str) -> str:
+    """The host of a target as a person types it: `name`, `name:22`, `ssh://user@name:22`, `[v6]:22`."""
+    host = target.rpartition("://")[2].rpartition("@")[2].partition("/")[0]
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0] if host.count(":") == 1 else host
+
+
+def _names(name: str, addresses: Sequence[str]) -> bytes:
+    """A block that says so; nothing where there is nothing to say, as of an address that stands for itself."""
+    octets = name.encode("utf-8", "replace")[:255] + b"\0"
     records = []
-    for text in fact.addresses:
+    for text in addresses:
         bare = text.partition("%")[0]
-        if bare == fact.name.partition("%")[0]:
+        if bare == name.partition("%")[0]:
             continue
         family, code = (socket.AF_INET6, 2) if ":" in bare else (socket.AF_INET, 1)
         with contextlib.suppress(OSError):
-            value = socket.inet_pton(family, bare) + name
+            value = socket.inet_pton(family, bare) + octets
             records.append(struct.pack("<HH", code, len(value)) + value + bytes(-len(value) % 4))
     return _block(NAME_RESOLUTION, b"".join(records) + struct.pack("<HH", 0, 0)) if records else b""
 
