@@ -6,12 +6,16 @@ import re
 import time
 import unicodedata
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netprobe.model import Certainty, Origin, OriginKind, State
+from netprobe import analyze
+from netprobe.ladder import Kind, Ladder, LadderOf, Step
+from netprobe.model import Alternative, Certainty, Origin, OriginKind, State
+from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus, Report, by_cause, outcome
 from netprobe.report.details import where
 from netprobe.report.escape import escape, excerpt
@@ -258,3 +262,47 @@ def test_colour_goes_to_the_state_alone() -> None:
         plain = render(a_report(*verdicts), width=width, verbosity=-1)
         assert re.sub(r"\x1b\[\d*m", "", text) == plain
         assert re.findall(r"\x1b\[3\dm(.*?)\x1b", text) == ["closed", "open"]
+
+
+# --------------------------------------------------------------------------- a low screen
+
+
+def a_ladder() -> Ladder:
+    """Two packets that decide, and eleven between them."""
+    step = Step(
+        frame=1, time_ns=0, kind=Kind.SEGMENT, inbound=False, start=0, end=1, what="SYN", sender="192.0.2.1",
+        server_port=22, own=True, ttl=64,
+    )  # fmt: skip
+    decisive = replace(step, decisive=True)
+    between = [replace(step, frame=n, count=2 if n == 5 else 1) for n in range(3, 13)]
+    return Ladder("192.0.2.1", "203.0.113.5", 22, (), (decisive, *between, replace(decisive, frame=20)), 0)
+
+
+def test_one_target_stays_on_the_screen() -> None:
+    verdict = a_verdict(
+        notes=("a note of several words " * 6,), remedy=("do this " * 20, "do that " * 20),
+        alternatives=(Alternative("no-listener", "it may be " * 12, "look there " * 12),),
+    )  # fmt: skip
+    report = a_report(verdict, capture=CaptureStatus(), ladder_of=LadderOf(lambda _: a_ladder()))
+    whole = render(report, width=80)
+    assert whole == render(report, width=80, height=60)
+    assert whole.count("\n") > 30
+    told = render(report, width=80, height=24)
+    assert told.count("\n") <= 23
+    assert told.splitlines()[0] == whole.splitlines()[0]
+    assert "... 11 more packets" in told
+    assert told.count(" * ") >= 2
+    assert "-v shows every packet" in told
+    assert "do this" in told.partition("to do")[2]
+    assert render(report, width=80, height=24, verbosity=1) == render(report, width=80, verbosity=1)
+    assert render(replace(report, verdicts=(verdict, verdict)), width=80, height=20).count("\n") > 20
+
+
+@pytest.mark.parametrize("name", ["no_listener", "drop_host", "drop_r2", "reset_host", "reject_admin_host", "up"])
+def test_recorded_captures_fit_a_usual_screen(name: str) -> None:
+    options = AnalyzeOptions(files=(Path(__file__).parent.parent / "captures" / f"{name}.pcapng",))
+    report = analyze.run(options, lambda _: None, lambda _: None)
+    for verdict in report.verdicts:
+        text = render(replace(report, verdicts=(verdict,), causes=None), width=80, height=24, unicode=True)
+        assert text.count("\n") <= 23
+        assert max(map(len, text.splitlines())) <= 80

@@ -41,7 +41,9 @@ class Many:
         """A verdict that `note` asked for."""
         self._summary.keep(verdict)
 
-    def render(self, report: Report, *, width: int | None, verbosity: int, colour: bool, unicode: bool) -> str:
+    def render(
+        self, report: Report, *, width: int | None, height: int | None, verbosity: int, colour: bool, unicode: bool
+    ) -> str:
         """The report, without the list of all."""
         if self._summary.total <= FEW:
             few = tuple(sorted(self._summary.few, key=begun))
@@ -49,6 +51,7 @@ class Many:
             return table.render(
                 replace(report, verdicts=report.verdicts if len(report.verdicts) == len(few) else few),
                 width=width,
+                height=height,
                 verbosity=verbosity,
                 colour=colour,
                 unicode=unicode,

@@ -18,6 +18,7 @@ from netprobe.errors import NetprobeError
 from netprobe.report.escape import escape
 
 _NARROWEST = 40
+_LOWEST = 20
 # What Python itself puts into LC_CTYPE where the locale is C (PEP 538); the terminal is no other for it.
 _COERCED = {"C.UTF-8", "C.UTF8", "UTF-8"}
 
@@ -45,6 +46,11 @@ def draws_unicode(stream: TextIO, environment: Mapping[str, str]) -> bool:
 def terminal_width(stream: TextIO) -> int | None:
     """Columns of the terminal, None where there is none."""
     return max(shutil.get_terminal_size().columns, _NARROWEST) if stream.isatty() else None
+
+
+def terminal_height(stream: TextIO) -> int | None:
+    """Rows of the terminal, None where there is none."""
+    return max(shutil.get_terminal_size().lines, _LOWEST) if stream.isatty() else None
 
 
 def show(text: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netprobe.cli.output import draws_unicode, show, show_octets, tell, terminal_width, wants_colour
+from netprobe.cli.output import draws_unicode, show, show_octets, tell, terminal_height, terminal_width, wants_colour
 from netprobe.cli.progress import Progress, ReadingProgress, WaitingProgress
 from netprobe.errors import UsageError
 from netprobe.interrupts import Interrupts
@@ -138,14 +138,17 @@ class Presentation:
         if self._form == "table":
             colour = wants_colour(self._color, sys.stdout, os.environ) if sys.stdout else False
             width = terminal_width(sys.stdout) if sys.stdout else None
+            height = terminal_height(sys.stdout) if sys.stdout else None
             unicode = draws_unicode(sys.stdout, os.environ) if sys.stdout else False
             if self._many:
                 return self._many.render(
-                    report, width=width, verbosity=self._verbosity, colour=colour, unicode=unicode
+                    report, width=width, height=height, verbosity=self._verbosity, colour=colour, unicode=unicode
                 )
             from netprobe.report import table
 
-            return table.render(report, width=width, verbosity=self._verbosity, colour=colour, unicode=unicode)
+            return table.render(
+                report, width=width, height=height, verbosity=self._verbosity, colour=colour, unicode=unicode
+            )
         if self._form == "csv":
             from netprobe.report import csv
 

@@ -9,8 +9,11 @@ House rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 
+from netprobe.ladder import Gap, Ladder, Row, Silence
 from netprobe.model import Alternative, Certainty, Citation, Origin, OriginKind, Verdict
 from netprobe.report import Report, exchange, ladder, login, pair
 from netprobe.report.columns import wrap
@@ -20,20 +23,29 @@ from netprobe.spoken import readable
 
 _NARROWEST_CELL = 12
 _LABEL = 10
+_MORE = "-v shows every packet, note and step"
 
 
 class Drawing:
-    """Where ladders come from, and what they may be drawn with."""
+    """Where ladders come from, what they may be drawn with, and whether only the decisive packets are (`terse`)."""
 
     def __init__(self, report: Report, *, unicode: bool) -> None:
         self._ladder_of = report.ladder_of
         self._unicode = unicode
+        self._found: tuple[Verdict, Ladder | None] | None = None  # reading a capture again costs
+        self.terse = False
 
     def lines(self, verdict: Verdict, width: int | None, paint: Paint) -> list[str]:
         """The ladder of a verdict; nothing where there is none."""
-        found = self._ladder_of(verdict) if self._ladder_of is not None and verdict.pair is None else None
+        if self._ladder_of is None or verdict.pair is not None:
+            return []
+        if self._found is None or self._found[0] is not verdict:
+            self._found = verdict, self._ladder_of(verdict)
+        found = self._found[1]
         if found is None:
             return []
+        if self.terse:
+            found = shortened(found)
         room = None if width is None else width - 2
         return [f"  {line}" for line in ladder.draw(found, width=room, unicode=self._unicode, paint=paint)]
 
@@ -46,13 +58,14 @@ def details(
     drawing: Drawing | None = None,
     *,
     alone: bool = False,
+    terse: int = 0,
 ) -> Iterator[str]:
     """One block for each verdict; neighbours that say the very same share one. `alone`: no table has said before who
-    made the refusal and how certain that is."""
+    made the refusal and how certain that is; `terse`: see TERSEST."""
     headings: list[str] = []
     before: list[str] | None = None
     for verdict in verdicts:
-        body = block(verdict, width, verbosity, paint, drawing)
+        body = block(verdict, width, verbosity, paint, drawing, terse)
         if before is not None and body != before:
             yield "\n".join([*headings, *before])
             headings = []
@@ -62,18 +75,38 @@ def details(
         yield "\n".join([*headings, *before])
 
 
+# How short a block may be made, where a screen is too low for all of it: 1 the decisive packets only, 2 no notes,
+# 3 rivals without what would settle them, 4 the first thing to do only, 5 no blank lines, less of what a server said.
+TERSEST = 5
+
+
+def shortened(drawn: Ladder) -> Ladder:
+    """The packets that decide, and how many lie between them."""
+    rows: list[Row] = []
+    for decisive, some in groupby(drawn.rows, lambda row: not isinstance(row, Gap) and row.decisive):
+        run = list(some)
+        packets = [row for row in run if not isinstance(row, Silence)]
+        if decisive or len(packets) == 1:
+            rows += run
+        elif packets:
+            at_least = any(isinstance(row, Gap) and row.at_least for row in packets)
+            rows.append(Gap(sum(row.count for row in packets), at_least))
+    return replace(drawn, rows=tuple(rows))
+
+
 def block(
-    verdict: Verdict, width: int | None, verbosity: int, paint: Paint, drawing: Drawing | None = None
+    verdict: Verdict, width: int | None, verbosity: int, paint: Paint, drawing: Drawing | None = None, terse: int = 0
 ) -> list[str]:
     """What a verdict rests on: the reasons, the packets, what else it could be; last what to do."""
+    remedy = list(_labelled("to do", verdict.remedy[: 1 if terse > 3 else None]))
     reasons, others, to_do = (
         [text for label, line in some for text in entry(label, line, width, paint)]
-        for some in (_reasons(verdict, verbosity), _others(verdict, verbosity), _labelled("to do", verdict.remedy))
+        for some in (_reasons(verdict, verbosity), _others(verdict, verbosity, terse), remedy)
     )
     drawn: list[str] = []
     if drawing is not None and (verdict.cause != "up" or verbosity > 0):
         drawn = drawing.lines(verdict, width, paint)
-    if drawn:
+    if drawn and terse < 5:
         drawn = ["", *drawn, ""] if others or to_do else ["", *drawn]
     return [*reasons, *drawn, *others, *to_do, *pair.ladder(verdict, verbosity)]
 
@@ -112,17 +145,19 @@ def _reasons(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
         yield from _labelled("because", verdict.because)
 
 
-def _others(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
+def _others(verdict: Verdict, verbosity: int, terse: int = 0) -> Iterator[tuple[str, str]]:
     """The labelled lines between the reasons and what to do."""
     if verdict.cause != "up":
-        yield from _labelled("or it is", [_rival(rival) for rival in verdict.alternatives])
+        yield from _labelled("or it is", [_rival(rival, settled=terse < 3) for rival in verdict.alternatives])
     yield from pair.lines(verdict)
-    yield from _labelled("note", verdict.notes)
+    yield from _labelled("note", verdict.notes if terse < 2 else ())
     if verdict.service and verdict.service.text:
-        said = verdict.service.text[: 5 if verbosity < 2 else None]
+        said = verdict.service.text[: None if verbosity > 1 else 5 if terse < 5 else 2]
         yield from _labelled("it said", [excerpt(readable(text)) for text in said])
     for label, texts in (*exchange.lines(verdict, verbosity), *login.lines(verdict, verbosity)):
         yield from _labelled(label, texts)
+    if terse:
+        yield "more", _MORE
     if verbosity > 0:
         yield from _labelled("packets", [_packet(cited) for cited in verdict.evidence])
     if verbosity > 1:
@@ -130,8 +165,8 @@ def _others(verdict: Verdict, verbosity: int) -> Iterator[tuple[str, str]]:
         yield from _labelled("probes", [_probes(verdict)])
 
 
-def _rival(rival: Alternative) -> str:
-    return f"{rival.cause}: {rival.because}. To settle it: {rival.settle}"
+def _rival(rival: Alternative, *, settled: bool) -> str:
+    return f"{rival.cause}: {rival.because}" + (f". To settle it: {rival.settle}" if settled else "")
 
 
 def _packet(cited: Citation) -> str:

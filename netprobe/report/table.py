@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from netprobe.model import Mode, State, Verdict
 from netprobe.report import CrossCheck, Report, by_cause, pair
 from netprobe.report.columns import SECOND, Layout
-from netprobe.report.details import Drawing, details, has_name, where
+from netprobe.report.details import TERSEST, Drawing, details, has_name, where
 from netprobe.report.escape import escape, excerpt
 from netprobe.report.paint import Paint, fold, painted, plain
 
@@ -28,14 +28,35 @@ FEW = 8
 
 
 def render(
-    report: Report, *, width: int | None = None, verbosity: int = 0, colour: bool = False, unicode: bool = False
+    report: Report,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    verbosity: int = 0,
+    colour: bool = False,
+    unicode: bool = False,
 ) -> str:
     """The whole report as text with a final line end. One verdict is told with its ladder; several are a table first.
 
     `verbosity`: -1 the table only, 0 with reasons and remedies of a few, 1 with ladders and the decisive packets, 2
-    with path and probes. `unicode`: ladders may be drawn with more than ASCII.
+    with path and probes. `unicode`: ladders may be drawn with more than ASCII. `height`: rows of the terminal; one
+    verdict that has more lines is made shorter, so that its first line stays in sight.
     """
     paint: Paint = painted if colour else plain
+    drawing = Drawing(report, unicode=unicode)
+    text = _rendered(report, width, verbosity, paint, drawing)
+    if height is not None and len(report.verdicts) == 1 and verbosity == 0:
+        drawing.terse = True
+        for terse in range(1, TERSEST + 1):
+            if text.count("\n") < height:  # the last line is the prompt's
+                break
+            text = _rendered(report, width, verbosity, paint, drawing, terse)
+    return text
+
+
+def _rendered(
+    report: Report, width: int | None, verbosity: int, paint: Paint, drawing: Drawing, terse: int = 0
+) -> str:
     parts = []
     if report.pair is not None:
         parts.append("\n".join(fold(line, width) for line in pair.summary(report)))
@@ -43,8 +64,8 @@ def render(
     if report.verdicts and not alone:
         parts.append(_table(report.verdicts, width, paint))
     if verbosity > 0 or (verbosity == 0 and len(report.verdicts) <= FEW):
-        drawing = Drawing(report, unicode=unicode) if alone or verbosity > 0 else None
-        parts.extend(details(report.verdicts, width, verbosity, paint, drawing, alone=alone))
+        drawn = drawing if alone or verbosity > 0 else None
+        parts.extend(details(report.verdicts, width, verbosity, paint, drawn, alone=alone, terse=terse))
     elif verbosity == 0 and set(by_cause(report)) != {"up"}:
         parts.append(fold("-v tells of each of them why, and what to do", width))
     ending = "\n".join(fold(line, width) for line in closing(report, verbosity))
