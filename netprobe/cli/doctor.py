@@ -11,6 +11,7 @@ import typer
 from netprobe.cli.choices import Color, Html
 
 if TYPE_CHECKING:
+    from netprobe.doctor.collect import Machine
     from netprobe.doctor.facts import Asked, Facts
     from netprobe.doctor.finding import Diagnosis
     from netprobe.interrupts import Interrupts
@@ -96,7 +97,7 @@ def doctor(
         if saved is not None:
             facts = _saved(saved, port, user, source, watch)
         else:
-            facts = _collected(_asked(port, user, source), interrupts)
+            facts = _collected(_asked(port, user, source), interrupts, quiet=quiet)
         if watch is not None and not interrupts.asked:
             facts = _watched(facts, watch, interrupts, quiet=quiet)
         if save is not None:
@@ -155,12 +156,21 @@ def _page(found: Diagnosis, *, interrupted: bool) -> Iterable[str]:
     return render(found, environment(), interrupted=interrupted)
 
 
-def _collected(asked: Asked, interrupts: Interrupts) -> Facts:
+def _collected(asked: Asked, interrupts: Interrupts, *, quiet: bool) -> Facts:
+    from netprobe.cli.progress import WaitingProgress
     from netprobe.doctor.collect import Machine, collect
 
     machine = Machine()
     interrupts.wake = machine.stop
-    return collect(asked, machine)
+    with WaitingProgress(lambda elapsed_s: _looking(machine, elapsed_s), wanted=not quiet):
+        return collect(asked, machine)
+
+
+def _looking(machine: Machine, elapsed_s: float) -> str:
+    """What doctor waits for: the commands that run, and how long that can last."""
+    programs = {str(one.args[0]) for one in list(machine.running) if isinstance(one.args, list)}
+    running = ", ".join(sorted(one.rpartition("/")[2] for one in programs))
+    return f"looking at this machine{running and ': '}{running}, {elapsed_s:.0f} s, at most {machine.left():.0f} s left"
 
 
 def _watched(facts: Facts, seconds: float, interrupts: Interrupts, *, quiet: bool) -> Facts:
@@ -168,6 +178,7 @@ def _watched(facts: Facts, seconds: float, interrupts: Interrupts, *, quiet: boo
     from dataclasses import replace
 
     from netprobe.cli.output import tell
+    from netprobe.cli.progress import WaitingProgress
     from netprobe.doctor import reading
     from netprobe.doctor.collect.machine import Unavailable
     from netprobe.doctor.collect.watching import watch
@@ -180,8 +191,13 @@ def _watched(facts: Facts, seconds: float, interrupts: Interrupts, *, quiet: boo
             f"netprobe scan --marked{port} {own[0] if own else 'THIS-SERVER'}"
         )
     interrupts.wake = None
+
+    def line(elapsed_s: float) -> str:
+        return f"watching, {elapsed_s:.0f} s, at most {max(seconds - elapsed_s, 0):.0f} s left"
+
     try:
-        return replace(facts, watch=watch(seconds, lambda: interrupts.asked))
+        with WaitingProgress(line, wanted=not quiet):
+            return replace(facts, watch=watch(seconds, lambda: interrupts.asked))
     except Unavailable as error:
         return replace(facts, gaps={**facts.gaps, "watch": str(error)})
 

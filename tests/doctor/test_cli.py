@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netprobe.cli import run
+from netprobe.cli.doctor import _looking
+from netprobe.doctor.collect import Machine
 from netprobe.doctor.diagnose import diagnose
 from netprobe.doctor.saved import BadFacts, dump, load
 from netprobe.report import doctor_json
@@ -155,3 +159,13 @@ def test_hostile_text_stays_harmless(text: str) -> None:
     document["listeners"] = [{"family": 4, "address": "0.0.0.0", "port": 22, "program": text, "pid": 1}]
     shown = render(diagnose(load(json.dumps(document))), width=80, verbosity=2)
     assert all(line.isprintable() for line in shown.split("\n"))
+
+
+def test_what_doctor_waits_for_is_told() -> None:
+    machine = Machine()
+    assert re.fullmatch(r"looking at this machine, 3 s, at most \d+ s left", _looking(machine, 3.0))
+    with subprocess.Popen(["/bin/sh", "-c", "read x"], stdin=subprocess.PIPE) as process:
+        machine.running.add(process)
+        assert _looking(machine, 3.0).startswith("looking at this machine: sh, 3 s, at most ")
+        assert process.stdin is not None
+        process.stdin.close()
