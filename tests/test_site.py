@@ -12,6 +12,7 @@ from functools import cache
 from html.parser import HTMLParser
 from importlib import util
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -223,7 +224,8 @@ def test_a_browser_reads_it_from_the_disk(built: Path) -> None:
     errors: list[str] = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light")):
+        for width, dark in ((1280, False), (1280, True), (390, False)):
+            scheme: Literal["dark", "light"] = "dark" if dark else "light"
             page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
             page.on("request", lambda one: None if one.url.startswith(OWN) else foreign.append(one.url))
             page.on("pageerror", lambda one: errors.append(str(one)))

@@ -1,7 +1,7 @@
 """`python -m tests.documented` writes the outputs of the documents anew, as the commands print them today.
 
 What a document leaves out (`...`) stays left out where the rest still fits; else the whole output is written, to be cut
-by hand. Lines are folded as on a terminal of 118 columns.
+by hand. Lines are folded as on a terminal of 96 columns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netprobe.surface.site.pages import folded
 from tests.documented import running
 from tests.documented.blocks import commands, documents
 
-WIDTH = 118
+WIDTH = 96
 
 
 def main(names: list[str]) -> int:

@@ -85,12 +85,18 @@ def folded(text: str, width: int) -> str:
     """What was printed into a pipe, in lines of a terminal: what doesn't fit stands below the words it belongs to."""
     lines = []
     for line in text.rstrip("\n").splitlines():
-        labelled = line[:12].strip() and line[11:12] == " " and line[12:13] != " "  # `  because   `, `no          `
-        hang = " " * (12 if labelled else len(line) - len(line.lstrip()))
         # Ladders and tables are as wide as they are.
-        fits = len(line) <= width or "--" in line
-        lines += [line] if fits else wrap(line, width, rest=hang, whole_words=True)
+        fits = len(line) <= width or "--" in line or len(re.findall(r"\S {2,}(?=\S)", line)) > 2
+        lines += [line] if fits else wrap(line, width, rest=" " * _hang(line), whole_words=True)
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _hang(line: str) -> int:
+    """Where the words of a line begin: behind its label (`  because   `, `no          `), or behind its indent."""
+    if line[:12].strip() and line[11:12] == " " and line[12:13] != " ":
+        return 12
+    label = re.match(r" *\S+(?: \S+)* {2,}", line[:30])
+    return len(label[0]) if label else len(line) - len(line.lstrip())
 
 
 def _link(one: str) -> str:
