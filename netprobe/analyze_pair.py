@@ -189,7 +189,7 @@ class _Decoder:
         self._gather: Any = None
         if engine.compiled:
             modules = (octets, link, network, transport, tunnels, decoding, gather)
-            self._gather = jit.compiled(modules, (gather.gather,), (decoding.straight,), notice)["gather"]
+            self._gather = jit.compiled(modules, (gather.gather,), (decoding.straight,), (), notice)["gather"]
             self._rows: Any = None
 
     def decoded(self, batch: Batch, first: int, last: int) -> Iterator[tuple[int, Sequence[int]]]:

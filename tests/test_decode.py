@@ -471,7 +471,7 @@ def compiled() -> Callable[..., None]:
     """decode() compiled, in the way in which the loop is."""
     from netprobe.settling import engines, jit
 
-    found: Any = jit.compiled(engines.MODULES, [decode.decode], [], lambda _: None)["decode"]
+    found: Any = jit.compiled(engines.MODULES, [decode.decode], [], [], lambda _: None)["decode"]
     return found  # type: ignore[no-any-return]
 
 

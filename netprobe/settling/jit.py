@@ -42,11 +42,12 @@ def compiled(
     modules: Iterable[ModuleType],
     entries: Iterable[Callable[..., Any]],
     inlined: Iterable[Callable[..., Any]],
+    apart: Iterable[Callable[..., Any]],
     notice: Callable[[str], None],
 ) -> dict[str, Callable[..., Any]]:
     """The functions `entries` compiled, by name; `modules` hold them and all that they call; `inlined` become part of
-    whoever calls them. Numba compiles each for the types it is first called with, or takes it
-    from the cache. `notice` hears when it will take long."""
+    whoever calls them, `apart` never do. Numba compiles each for the types it is first called with, or takes it from
+    the cache. `notice` hears when it will take long."""
     sources = tuple(modules)
     folder = _writable(_folder(sources))
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
@@ -56,7 +57,7 @@ def compiled(
         import numba
 
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-    wanted, inner = set(entries), set(inlined)
+    wanted, inner, outer = set(entries), set(inlined), set(apart)
     twins: dict[Any, Any] = {octets.borrowed: numba_inside.borrowed(), octets.copy: numba_inside.copied()}
     spaces = []
     for module in sources:
@@ -68,8 +69,8 @@ def compiled(
                 twin.__module__ = value.__module__
                 twin.__qualname__ = value.__qualname__
                 options: dict[str, Any] = {"cache": value in wanted, "no_cpython_wrapper": value not in wanted}
-                if value in inner:  # and, where nothing else is said, all that is called from there
-                    options["forceinline"] = True
+                if value in inner or value in outer:  # and, where nothing else is said, all that is called from there
+                    options["forceinline"] = value in inner
                 made = numba.njit(nogil=True, error_model="numpy", **options)(twin)
                 twins[value] = numba_inside.without_literals(made)
     for space in spaces:
@@ -78,10 +79,14 @@ def compiled(
 
 
 @contextlib.contextmanager
-def compiling(modules: Iterable[ModuleType], entries: Iterable[Callable[..., Any]]) -> Iterator[None]:
+def compiling(
+    modules: Iterable[ModuleType], entries: Iterable[Callable[..., Any]], apart: Iterable[Callable[..., Any]]
+) -> Iterator[None]:
     """While this lasts, what `compiled` gave for these modules and entries is called for the first time."""
     names = {name for module in modules for name, value in vars(module).items() if isinstance(value, FunctionType)}
-    with numba_inside.uncollected(), numba_inside.only_linked(names - {entry.__name__ for entry in entries}):
+    inner = names - {entry.__name__ for entry in entries}
+    outer = {function.__name__ for function in apart}
+    with numba_inside.uncollected(), numba_inside.only_linked(inner), numba_inside.apart(outer):
         yield
 
 

@@ -109,6 +109,29 @@ def only_linked(inner: Collection[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def apart(names: Collection[str]) -> Iterator[None]:
+    """While this lasts, the functions with these names stay functions of their own, however small: what is called
+    seldom is not worked out anew in each place that calls it."""
+    lower = _part("numba.core.lowering").BaseLower
+    try:
+        set_up = lower.setup_function
+    except AttributeError:  # another version
+        yield
+        return
+
+    def set_up_apart(self: Any, described: Any) -> None:
+        set_up(self, described)
+        if described.qualname.split(".")[-1] in names:
+            self.function.attributes.add("noinline")
+
+    lower.setup_function = set_up_apart
+    try:
+        yield
+    finally:
+        lower.setup_function = set_up
+
+
+@contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Work without looking for garbage: where there is hardly any, looking for it takes a fifth of the time. What is
     there in the end stays, and isn't looked at later either."""
