@@ -1,7 +1,7 @@
 """Which bytes of a TCP stream stay: what a service is recognised by, an SSH identification, and what two sides of SSH
 negotiate in clear.
 
-    before an identification   each printable character becomes x; the words that refusals are known by stay
+    before an identification   words become x, but for those that refusals and services are known by
     the identification         as it is
     KEXINIT                    its lists of algorithms; the cookie is dropped
     the host key               its type; the key becomes a pseudonym of the same length
@@ -31,10 +31,19 @@ TEXT_LIMIT = 64 * 1024
 LENGTHS_LIMIT = 4096  # encrypted packets whose length is kept
 
 _REFUSAL = re.compile(rb"\s*(?:Exceeded MaxStartups|Not allowed at this time)")
-_WORDS = re.compile(rb"(?<![\w.-])(?:E?SMTP|Postfix|Exim|FTP|ftp|FileZilla|HTTP/1\.[01]|SSH)(?![\w-])")
-_REPLY = re.compile(rb"[1-5]\d\d[ -]|(?:GET|HEAD|POST|OPTIONS|EHLO|HELO|QUIT|USER|CONNECT) ")
+# Words by which a refusal or a service is understood, and that are nobody's name.
+_WORDS = re.compile(
+    rb"(?<![\w.@-])(?:E?SMTP|Postfix|Exim|FTP|vsFTPd|FileZilla|SSH|HTTP|OK|bad|request|access|algorithms?|allowed|"
+    rb"attempts|authentication|banned|blocked|bye|cipher|client|closed|common|connections?|denied|disconnected|error|"
+    rb"exchange|exceeded|failed|failures|forbidden|found|from|full|host|in|is|key|kex|limit|login|mac|matching|"
+    rb"maximum|method|no|not|of|or|permission|protocol|reached|refused|requests?|server|service|sessions|supported|"
+    rb"temporarily|the|time|timed|timeout|to|too|many|try|again|later|unavailable|unknown|user|users|verification|"
+    rb"version|you|your|are|by|this|at)(?![\w@-]|\.\w)",
+    re.IGNORECASE,
+)
+_REPLY = re.compile(rb"[1-5]\d\d[ -]|HTTP/\d(?:\.\d)? \d{3}|(?:GET|HEAD|POST|OPTIONS|EHLO|HELO|QUIT|USER|CONNECT) ")
 _MASK = bytes(
-    byte if byte in b"\r\n\t\0" else 0x78 if 32 <= byte < 127 else 0xBF if byte >= 0xA0 else 1 for byte in range(256)
+    byte if byte in b"\r\n\t \0" else 0x78 if 32 <= byte < 127 else 0xBF if byte >= 0xA0 else 1 for byte in range(256)
 )
 
 _TEXT, _PACKETS, _ENCRYPTED, _OVER = range(4)
@@ -81,14 +90,20 @@ def _shared(octets: bytes) -> bytes:
 
 
 def masked(octets: bytes) -> bytes:
-    """Text without its words, at the beginning of a stream: it is recognised as what it was."""
+    """Text in which only words stay that are nobody's name."""
     found = bytearray(octets.translate(_MASK))
+    for match in _WORDS.finditer(octets):
+        found[match.start() : match.end()] = match[0]
+    return bytes(found)
+
+
+def opened(octets: bytes) -> bytes:
+    """The same of the first bytes of a stream: it is recognised as what it was."""
+    found = bytearray(masked(octets))
     for pattern in (_REFUSAL, _REPLY):
         match = pattern.match(octets)
         if match is not None:
             found[: match.end()] = match[0]
-    for match in _WORDS.finditer(octets):
-        found[match.start() : match.end()] = match[0]
     known = greeting.name(octets)
     if known is not None:
         for n in range(HEAD):
@@ -169,9 +184,9 @@ class Direction:
             if not (self.server and bare == OWN):  # which is only what was said to an echo server
                 self._state = _PACKETS if bare.split(b"-", 2)[1] in (b"2.0", b"1.99") else _OVER
         elif self._line_at:
-            self.kept.put(self._line_at, line.translate(_MASK))
+            self.kept.put(self._line_at, masked(line))
         else:
-            self.kept.put(0, masked(line))
+            self.kept.put(0, opened(line))
 
     # ------------------------------------------------------------------ packets
 
@@ -228,7 +243,7 @@ class Direction:
                 kind = 9 + int.from_bytes(payload[5:9])
                 return payload[:kind] + self._pseudonym(payload[kind:end], end - kind)
         elif number == messages.DISCONNECT:
-            return payload[:9] + payload[9:].translate(_MASK)
+            return payload[:9] + masked(payload[9:])
         return payload[:1]
 
     # ------------------------------------------------------------------ encrypted
