@@ -28,7 +28,8 @@ _V6 = re.compile(r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*
 _V4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
 _DOTTED = re.compile(r"(?<![\w.@-])(?:[\w-]+@)?[\w-]+(?:\.[\w-]+)+\.?(?![\w-])|(?<![\w.])[\w.+-]+@[\w.-]+")
 _PATH = re.compile(r"(?<![\w.])~?(?:/[\w.@+-]+){2,}")
-_VERSION = re.compile(r"v?\d[\d.]*\w*")
+_VERSION = re.compile(r"(?:[A-Za-z]+_)?v?\d+(?:\.\d+)*(?:[a-z]\w{0,2})?")
+_MADE = re.compile(r"(?:user-[0-9a-f]{8}@)?host-[0-9a-f]{8}(?:\.example)?\.?")
 
 
 class Names:
@@ -109,15 +110,14 @@ class Names:
         """Free text without names: `known` ones, and whatever looks like one."""
         for name in sorted(filter(None, known), key=len, reverse=True):
             text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", lambda _, name=name: self.host(name), text)  # type: ignore[misc]
-        made = {self.host(name) for name in known}
-        for pattern, replace in self._patterns(made):
+        for pattern, replace in self._patterns():
             text = pattern.sub(replace, text)
         return text
 
-    def _patterns(self, made: set[str]) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
+    def _patterns(self) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
         def dotted(match: re.Match[str]) -> str:
             word = match[0]
-            if word.rstrip(".") in made or _VERSION.fullmatch(word) or word.endswith(".example"):
+            if _MADE.fullmatch(word) or _VERSION.fullmatch(word):
                 return word
             user, at, host = word.rpartition("@")
             return f"{self.user(user)}{at}{self.host(host)}"
