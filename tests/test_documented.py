@@ -60,6 +60,19 @@ def test_netprobes_own_parser_takes_it(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
+    "path", [*documents(), ROOT / "docs/causes.md", ROOT / "CHANGELOG.md"], ids=lambda path: path.name
+)
+def test_commands_within_sentences_have_options_that_exist(path: Path) -> None:
+    """Of them only what they leave out may be missing: `scan -w`, `help COMMAND`."""
+    text = re.sub(r"(?ms)^```.*?^```$", "", path.read_text("utf-8"))
+    for code in re.findall(r"`([^`\n]+)`", text):
+        for arguments in invocations(code):
+            whole = not {"[", "COMMAND", "..."} & set(re.findall(r"\[|COMMAND|\.\.\.", " ".join(arguments)))
+            refused = re.sub(r"Missing argument .*|Option '\S+' requires an argument\.", "", fault(arguments))
+            assert not (whole and refused), f"{code}: {refused}"
+
+
+@pytest.mark.parametrize(
     ("arguments", "refused"),
     [
         (["scan", "--patiant", "x"], True), (["scan", "--patient", "x"], False), (["scam", "x"], True),
@@ -108,10 +121,31 @@ def test_commands_do_what_the_documents_say(public_path: Path) -> None:
 def test_live_commands_do_what_the_document_says(tmp_path: Path, public_path: Path) -> None:
     # The longest first: it takes as long as all the others.
     todo = sorted({one.bare: one for one in of(How.LAB)}.values(), key=lambda one: "--marked" not in one.bare)
+    asking = Command("probing.md", 0, "sudo netprobe scan --auth-methods --user root server.example.com")
     with lab.machines(tmp_path) as client:
         ran = at_once(lambda n: lab.run(todo[n], client, public_path / str(n)), range(len(todo)), 6)
+        ran.append(lab.run(asking, client, public_path / "asking"))
+        logged = (tmp_path / lab.LOG).read_text().splitlines()
     faults = [f"{one.command}: {fault}" for one in ran for fault in one.faults()]
     assert not faults, "\n\n".join(faults)
+    _is_told(logged)
+
+
+def _is_told(logged: list[str]) -> None:
+    """What all of it left in the server's log is what docs/probing.md says, no more and no less."""
+    table = (ROOT / "docs/probing.md").read_text("utf-8").split("| the server's log |")[1].split("\n\n")[0]
+    told = [one for one in re.findall(r"`([^`]+)`", table) if "ADDRESS" in one]
+    assert len(told) == 5
+    for one in told:
+        seen = any(re.fullmatch(_pattern(one), line) for line in logged)
+        assert seen or one.startswith("Connection reset"), one  # which depends on who is faster
+    ours = [line for line in logged if not line.startswith(("Server listening", "Received signal"))]
+    assert not [line for line in ours if not any(re.fullmatch(_pattern(one), line) for one in told)]
+
+
+def _pattern(told: str) -> str:
+    places = {"ADDRESS": r"[0-9a-f.:]+", "PORT": r"\d+", "alice": r"\w+"}
+    return " ".join(places.get(word, re.escape(word)) for word in told.split())
 
 
 # --------------------------------------------------------------------------- comparing
