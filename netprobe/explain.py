@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 
@@ -13,6 +12,7 @@ from netprobe.examples import Example, examples
 from netprobe.report.columns import columns, wrap
 from netprobe.report.ladder import draw
 from netprobe.rules import BY_ID, RULES, Rule
+from netprobe.suggest import close
 
 HEAD = """# Causes
 
@@ -60,9 +60,9 @@ def _meant(word: str, others: Iterable[str]) -> str:
     """Ids, causes, texts and `others` that are nearly this word, the nearest first."""
     known = {one.lower(): one for one in (*causes(), *BY_ID, *others)}
     begun = [name for one, name in known.items() if len(word) > 2 and one.startswith(word.lower())]
-    close = sorted(begun)[:3] or [known[one] for one in difflib.get_close_matches(word.lower(), known, 3, 0.7)]
-    close += [f'"{text}"' for text in near(word)]
-    return f"did you mean {' or '.join(close[:3])}? " if close else ""
+    nearest = sorted(begun)[:3] or close(word, known.values(), like=0.7)
+    nearest += [f'"{text}"' for text in near(word)]
+    return f"did you mean {' or '.join(nearest[:3])}? " if nearest else ""
 
 
 def causes() -> dict[str, str]:

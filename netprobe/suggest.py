@@ -8,18 +8,22 @@ _LIKE = 0.6  # as difflib has it
 _NEARLY = 0.05  # what comes this close to the best is told, too
 
 
-def close(word: str, known: Iterable[str]) -> list[str]:
-    """The words that come close, at most three; empty where none does."""
+def close(word: str, known: Iterable[str], *, like: float = _LIKE) -> list[str]:
+    """The words that come close, at most three; empty where none does. `like`: as difflib has it, from 0 to 1."""
     from difflib import SequenceMatcher
+    from itertools import takewhile
 
     words = list(dict.fromkeys(known))
     matcher = SequenceMatcher(b=word.lower())
     rated = []
     for one in words:
         matcher.set_seq1(one.lower())
-        rated.append((matcher.ratio(), one))
-    best = max((ratio for ratio, _ in rated), default=0.0)
-    found = [one for ratio, one in rated if ratio >= max(_LIKE, best - _NEARLY)][:3]
+        pairs = zip(one.lower(), word.lower(), strict=False)
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))  # what begins alike comes first
+        rated.append((matcher.ratio(), alike, one))
+    best = max((ratio for ratio, _, _ in rated), default=0.0)
+    near = [(alike, one) for ratio, alike, one in rated if ratio >= max(like, best - _NEARLY)]
+    found = [one for _, one in sorted(near, key=lambda pair: -pair[0])][:3]
     return found or [one for one in words if len(word) > 2 and one.lower().startswith(word.lower())][:3]
 
 
