@@ -110,9 +110,12 @@ def test_commands_do_what_the_documents_say(public_path: Path) -> None:
     names = sorted(RUN, key=lambda name: -len(RUN[name]))
     results = at_once(lambda name: running.run(RUN[name], public_path / name), names, 2)
     ran = [one for result in results for one in result]
-    assert len(ran) == len(of(How.RUN))
+    left_out = [one for one in of(How.RUN) if (row := row_of(one)) is not None and running.missing(row)]
+    assert len(ran) + len(left_out) == len(of(How.RUN))
     faults = [f"{one.command}: {fault}" for one in ran for fault in one.faults()]
     assert not faults, "\n\n".join(faults)
+    if left_out:
+        pytest.skip(f"all but {len(left_out)}, which need programs that aren't here: {left_out[0]}")
 
 
 @pytest.mark.lab

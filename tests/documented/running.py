@@ -8,6 +8,7 @@ House rules of this file:
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -52,8 +53,13 @@ def run(commands: Iterable[Command], folder: Path) -> list[Ran]:
     return [
         one(command, row, folder / "work", env, lambda line: ["bash", "-c", line])
         for command, row in classes
-        if row is not None and row.how is How.RUN
+        if row is not None and row.how is How.RUN and not missing(row)
     ]
+
+
+def missing(row: Row) -> str:
+    """The program that this machine lacks for it; empty where it has all."""
+    return row.needs if row.needs and shutil.which(row.needs) is None else ""
 
 
 def one(

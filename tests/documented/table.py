@@ -28,7 +28,8 @@ class How(Enum):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One class. `instead`: what is run where the document's own command needs another machine, and must print the
-    same; `codes`: exit codes that the document speaks of; `before`: prepares the folder."""
+    same; `codes`: exit codes that the document speaks of; `before`: prepares the folder; `needs`: a program of
+    the machine's."""
 
     pattern: str
     how: How
@@ -36,6 +37,7 @@ class Row:
     instead: str = ""
     codes: tuple[int, ...] = (0, 1)
     before: str = ""
+    needs: str = ""
 
     def takes(self, command: Command) -> bool:
         """Whether this is the command's class, as far as the pattern goes."""
@@ -54,7 +56,8 @@ TABLE: tuple[Row, ...] = (
     Row(r"cd ~/\.local/share/.*", How.READ, _SETUP),
     Row(r"cp --remove-destination .*", How.READ, _SETUP),
     # --- captures that are there
-    Row(r"netprobe analyze .*--filter 'tcp\.prt.*", How.RUN, codes=(2,)),
+    Row(r"netprobe analyze .*--filter 'tcp\.prt.*", How.RUN, codes=(2,), needs="tshark"),
+    Row(r"netprobe analyze .*--filter .*", How.RUN, needs="tshark"),
     Row(r"netprobe analyze .*", How.RUN, codes=(0, 1, 3)),
     Row(r"netprobe diff yesterday\.json today\.json", How.RUN, before=(
         "netprobe analyze --json worked.pcapng >yesterday.json; netprobe analyze --json broken.pcapng >today.json"
@@ -64,7 +67,7 @@ TABLE: tuple[Row, ...] = (
     Row(r"netprobe explain( .*)?", How.RUN, codes=(0,)),
     Row(r"netprobe doctor --from .*", How.RUN),
     Row(r"ssh -v( -p \d+)? \S+ 2>&1 \| netprobe explain -", How.RUN, "ssh is a stand-in", codes=(0,)),
-    Row(r"tshark -r (scan|commented)\.pcapng .*", How.RUN, codes=(0,)),
+    Row(r"tshark -r (scan|commented)\.pcapng .*", How.RUN, codes=(0,), needs="tshark"),
     Row(r"pytest( .*)?", How.RUN, codes=(0, 1, 5)),
     Row(r"(cat|cp|mkdir|sed) .*", How.RUN, codes=(0,)),
     # --- a live host
