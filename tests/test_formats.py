@@ -35,6 +35,7 @@ jsonschema = pytest.importorskip("jsonschema")
 
 ROOT = Path(__file__).parent.parent
 CAPTURES = sorted((ROOT / "captures").rglob("*.pcapng"))
+DTD = Path("/usr/share/nmap/nmap.dtd")
 SCHEMA = json_reader.loads((ROOT / "netprobe" / "report" / "schema.json").read_text("utf-8"))
 Found = Counter[tuple[str, ...]]
 # The SSH banner that went raw to the terminal through tshark -T fields, nc, tabulate and rich.
@@ -182,6 +183,21 @@ def test_the_same_verdicts_in_all(path: Path) -> None:
         assert of_html(forms.html) == expected
     elif CAPTURES.index(path) % 5 == 0:
         assert told_in_cards(forms.html) == sorted((v.state, v.reason, v.rule) for v in forms.report.verdicts)
+    read_by_others(forms)
+
+
+def read_by_others(forms: Forms) -> None:
+    """nmap's own DTD holds for the XML, and python-libnmap reads each address and port from it."""
+    etree, parser = (pytest.importorskip(name) for name in ("lxml.etree", "libnmap.parser"))
+    if DTD.exists():
+        dtd = etree.DTD(str(DTD))
+        assert dtd.validate(etree.fromstring(forms.xml.encode())), dtd.error_log.filter_from_errors()
+    found = {
+        (host.address, service.port)
+        for host in parser.NmapParser.parse(forms.xml).hosts
+        for service in host.services
+    }
+    assert found == {(v.address.partition("%")[0], v.port) for v in forms.report.verdicts if v.address}
 
 
 def test_the_captures_are_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests import fake_scan
 from tests.conn_log import read as read_conn_log
 from tests.nmap_document import check, verdicts
 from tests.samples import HOSTILE, STARTED_NS, a_hostile_verdict, a_report, a_verdict, an_up_verdict
+from tests.test_cli_process import start, wait_until_ready
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 DTD = Path("/usr/share/nmap/nmap.dtd")
@@ -188,6 +190,28 @@ def test_an_interrupt_ends_in_whole_files(tmp_path: Path) -> None:
     (finished,) = check((tmp_path / "x.xml").read_text("utf-8")).iter("finished")
     assert finished.attrib["errormsg"] == "interrupted"
     assert read_conn_log((tmp_path / "conn.log").read_text("ascii")).rows == []
+
+
+def test_ctrl_c_leaves_what_others_read(tmp_path: Path) -> None:
+    """A scan of which one verdict is known, interrupted: valid by the DTD, read by python-libnmap and by ndiff."""
+    etree, parser = (pytest.importorskip(name) for name in ("lxml.etree", "libnmap.parser"))
+    name = tmp_path / "x.xml"
+    process = start("scan", "-oX", str(name), "192.0.2.1", words="closed late")
+    wait_until_ready(process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    text = name.read_text("utf-8")
+    assert verdicts(check(text)).total() == 1
+    assert 'errormsg="interrupted"' in text
+    if DTD.exists():
+        dtd = etree.DTD(str(DTD))
+        assert dtd.validate(etree.fromstring(text.encode())), dtd.error_log.filter_from_errors()
+    (host,) = parser.NmapParser.parse(text).hosts
+    assert [(one.port, one.state) for one in host.services] == [(22, "closed")]
+    if shutil.which("ndiff") is not None:
+        same = subprocess.run(["ndiff", name, name], capture_output=True, text=True, check=False, timeout=60)
+        assert (same.returncode, same.stderr) == (0, "")
 
 
 def test_analyze_writes_it_beside_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
