@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,17 +22,16 @@ from netprobe.report import Report
 from netprobe.report import json as report_json
 from netprobe.report.html import attempts as packed
 from netprobe.report.html.attempts import Attempts
-from netprobe.report.html.page import render, verdict_of
+from netprobe.report.html.cards import verdict_of
+from netprobe.report.html.page import render
 from netprobe.selection import Selection
+from tests.browsing import Looked
 from tests.samples import HOSTILE, a_hostile_verdict, a_report, a_verdict, an_up_verdict
 
 ROOT = Path(__file__).parent.parent
 CAPTURES = sorted((ROOT / "captures").rglob("*.pcapng"))
 SOME = [path for path in CAPTURES if path.stem in {"drop_r1", "reset_r1", "default_deny-v6", "backlog_full-server"}]
 MARKUP = "</script><!--<script><img src=x onerror=alert(1)>\u2028]]>{{7*7}}{% x %}'\"&amp;"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 def packed_of(*verdicts: Verdict) -> Attempts:
@@ -184,7 +181,7 @@ def test_the_ladder_the_path_the_rivals_and_the_remedy_are_there(tmp_path: Path)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     page = out.read_text("utf-8")
-    assert '<svg class="ladder"' in page
+    assert '<svg class="ladder wide"' in page
     assert re.search(r'class="refuses".*192\.0\.2\.1.*refuses', page)
     assert "TCP: sequence" in page
     assert "To do" in page
@@ -222,54 +219,6 @@ def test_standard_output_gets_one_page_and_nothing_else() -> None:
 
 
 # --------------------------------------------------------------------------- in a browser
-
-
-class Looked:
-    """A page in Chromium, and all it complained of or asked for."""
-
-    def __init__(self, browser: Any, path: Path, **how: Any) -> None:
-        self.context = browser.new_context(**how)
-        self.page = self.context.new_page()
-        self.troubles: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda message: self.troubles.append(message.text))
-        self.page.on("dialog", lambda dialog: self.troubles.append("dialog"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-        self.url = path.as_uri()
-
-    def shown(self) -> int:
-        return int(str(self.page.locator("#shown").inner_text()).split()[0].replace(",", ""))
-
-    def shown_but(self, before: int) -> int:
-        """How many are shown once that has changed: typing is waited for."""
-        for _ in range(200):
-            if self.shown() != before:
-                break
-            self.page.wait_for_timeout(50)
-        return self.shown()
-
-    def column(self, name: str) -> list[str]:
-        rows = self.page.locator(f"#space .row .{name}").all_inner_texts()
-        return [str(one).strip() for one in rows]
-
-    def close(self) -> None:
-        assert not self.troubles
-        assert set(self.requests) == {self.url}
-        self.context.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if importlib.util.find_spec("playwright") is None or not CHROMIUM:
-        pytest.skip("needs Chromium (Debian's package chromium) and the Python package playwright")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from netprobe import analyze, keeping, rereading
 from netprobe.model import Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.rereading import ladder_of
+from netprobe.wire.capture import CaptureReader
 from tests.capture_bench import write
 
 ROOT = Path(__file__).parent.parent
@@ -89,7 +90,7 @@ def test_a_long_pipe_shows_one_of_each_failure(tmp_path: Path, compiled: bool) -
     command = [sys.executable, "-m", "netprobe", "analyze", "--html", str(whole), str(path)]
     subprocess.run(command, capture_output=True, timeout=60, check=False)
     texts = [one.read_text("utf-8") for one in (page, whole)]
-    ladders = [[part.split("</svg>")[0] for part in text.split('<svg class="ladder"')[1:]] for text in texts]
+    ladders = [[part.split("</svg>")[0] for part in text.split('<svg class="ladder')[1:]] for text in texts]
     assert len(ladders[1]) > 3
     assert ladders[0] == ladders[1]
 
@@ -108,7 +109,7 @@ def test_what_is_kept_of_a_pipe_is_bounded(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(keeping, "MOST", 100_000)
     monkeypatch.setattr(keeping, "EACH", 4)
     monkeypatch.setattr(keeping.Keeping, "settled", watched)
-    monkeypatch.setattr(analyze.CaptureReader, "size", 0)
+    monkeypatch.setattr(CaptureReader, "size", 0)
     options = AnalyzeOptions(files=(path,))
     report = analyze.run(options, lambda _: None, lambda _: None)
     assert 10_000 < largest <= 100_000

@@ -14,7 +14,7 @@ from netprobe.ladder import Ladder
 from netprobe.model import Certainty, Citation, Endpoint, Hop, Origin, OriginKind, State, Verdict
 from netprobe.report.details import where
 from netprobe.report.html.attempts import NOBODY
-from netprobe.report.html.drawing import drawing, pair_drawing
+from netprobe.report.html.drawing import NARROW, WIDE, drawing, pair_drawing
 from netprobe.report.pair import SIDES
 from netprobe.spoken import readable
 
@@ -37,8 +37,8 @@ def card(v: Mapping[str, Any], drawn: Ladder | None = None, *, count: int = 1, o
         "identification": readable(service.get("identification") or ""),
         "said": [readable(text) for text in service.get("text", [])[:MOST_LINES]],
         "more": [(label, texts) for label, texts in _more(v) if texts],
-        "ladder": drawing(drawn, refusers(verdict)) if drawn is not None else None,
-        "pair": pair_drawing(v, offset_ns) if v.get("pair") and v["pair"]["packets"] else None,
+        "ladder": [drawing(drawn, refusers(verdict), frame) for frame in (WIDE, NARROW)] if drawn is not None else None,
+        "pair": [pair_drawing(v, offset_ns)] if v.get("pair") and v["pair"]["packets"] else None,
         "hops": _hops(verdict),
         "notes": v.get("notes", []),
         "reason_address": v.get("reason_address"),

@@ -8,7 +8,8 @@ House rules of this file:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from netprobe.ladder import Gap, Kind, Ladder, Row, Silence, Step
@@ -16,21 +17,36 @@ from netprobe.model import Endpoint
 from netprobe.report.escape import escape
 from netprobe.report.ladder import box_name, labels, more, seconds, silence
 
-WIDTH = 860
-_LEFT = 120  # the client's column
-_RIGHT = 110
 _TOP = 58
 _ROW = 34
 _LETTER = 6.6  # of the labels' font
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """How wide a drawing is, where the client's column stands from the left and the server's from the right, and where
+    the times end."""
+
+    width: int
+    left: int
+    right: int
+    times: int
+
+
+WIDE = Frame(860, 120, 110, 74)
+NARROW = Frame(380, 66, 40, 50)  # for a phone
+WIDTH = WIDE.width
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """A lifeline and its head, in one or two lines."""
+    """A lifeline and its head, in one or two lines, which stand around `at`, or begin or end there (`anchor`)."""
 
     x: float
     names: tuple[str, ...]
     refuses: bool
+    at: float
+    anchor: str = "middle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +70,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One SVG. `title` and `about` are for those who don't see it; `times`: where the times end."""
+    """One SVG. `title` and `about` are for those who don't see it; `times`: where the times end; lifelines go from
+    `top` to `bottom`."""
 
     width: int
     height: float
@@ -64,13 +81,14 @@ class Drawing:
     bottom: float
     title: str
     about: str
-    times: int = 74
+    times: int
+    top: int = _TOP - 16
 
 
-def drawing(ladder: Ladder, refusers: Collection[str] = ()) -> Drawing:
+def drawing(ladder: Ladder, refusers: Collection[str] = (), frame: Frame = WIDE) -> Drawing:
     """Places everything. `refusers`: the addresses of who refused, marked where they have a column."""
     last = ladder.columns - 1
-    at = [_LEFT + (WIDTH - _LEFT - _RIGHT) * n / last for n in range(last + 1)]
+    at = [frame.left + (frame.width - frame.left - frame.right) * n / last for n in range(last + 1)]
     names = [
         ("client", escape(ladder.client or "")),
         *(tuple(box_name(box).split(", ")) for box in ladder.boxes),
@@ -78,13 +96,40 @@ def drawing(ladder: Ladder, refusers: Collection[str] = ()) -> Drawing:
     ]
     addresses = [ladder.client, *(box.address for box in ladder.boxes), ladder.server]
     columns = tuple(
-        Column(x, some, address in refusers)
-        for x, some, address in zip(at, names, addresses, strict=True)
+        _head(x, some, address in refusers, frame) for x, some, address in zip(at, names, addresses, strict=True)
     )
-    lines = tuple(_line(row, _TOP + 30 + n * _ROW, at, ladder) for n, row in enumerate(ladder.rows))
-    height = _TOP + 30 + len(lines) * _ROW
+    top = _TOP
+    if _overlap(columns):  # each a line lower than the one before
+        columns = tuple(
+            replace(one, names=(one.names[0], *[""] * n, *one.names[1:])) for n, one in enumerate(columns)
+        )
+        top += 16 * last
+    lines = tuple(_line(row, top + 30 + n * _ROW, at, ladder, frame) for n, row in enumerate(ladder.rows))
+    height = top + 30 + len(lines) * _ROW
     title = f"Packets between {names[0][-1] or 'the client'} and {names[-1][-1]}"
-    return Drawing(WIDTH, height, columns, lines, ladder.others, height - 12, title, _about(lines))
+    return Drawing(
+        frame.width, height, columns, lines, ladder.others, height - 12, title, _about(lines), frame.times, top - 16
+    )
+
+
+def _head(x: float, names: tuple[str, ...], refuses: bool, frame: Frame) -> Column:
+    """A column with its names, which stay within the picture."""
+    half = max(len(name) for name in names) * _LETTER * 1.1 / 2
+    if x - half < 0:
+        return Column(x, names, refuses, 2, "start")
+    if x + half > frame.width:
+        return Column(x, names, refuses, frame.width - 2, "end")
+    return Column(x, names, refuses, x)
+
+
+def _overlap(columns: tuple[Column, ...]) -> bool:
+    """Whether a column's names reach into the next one's."""
+    ends = []
+    for one in columns:
+        wide = max(len(name) for name in one.names) * _LETTER * 1.1
+        begin = one.at - {"start": 0.0, "middle": wide / 2, "end": wide}[one.anchor]
+        ends.append((begin, begin + wide))
+    return any(before[1] + 4 > after[0] for before, after in pairwise(ends))
 
 
 def _about(lines: tuple[Line, ...]) -> str:
@@ -94,7 +139,7 @@ def _about(lines: tuple[Line, ...]) -> str:
     return f"{len(lines)} rows in order of time.{decides} The log below has the same as text."
 
 
-def _line(row: Row, y: float, at: list[float], ladder: Ladder) -> Line:
+def _line(row: Row, y: float, at: list[float], ladder: Ladder, frame: Frame) -> Line:
     middle = (at[0] + at[-1]) / 2
     if isinstance(row, Gap):
         return Line(y, "gap", more(row), "", decisive=False, x=middle)
@@ -105,17 +150,18 @@ def _line(row: Row, y: float, at: list[float], ladder: Ladder) -> Line:
     header = tuple(headers(row, ladder))
     words = labels(row, ladder)
     if row.start == row.end:
-        text = words[0] if len(words[0]) < 100 else words[0][:97] + "..."
-        return Line(y, "note", text, time, row.decisive, x=_LEFT + 10, anchor="start", header=header)
+        most = int((frame.width - frame.left - 10) / _LETTER)
+        text = words[0] if len(words[0]) <= most else words[0][: most - 3] + "..."
+        return Line(y, "note", text, time, row.decisive, x=frame.left + 10, anchor="start", header=header)
     start, end = at[row.start], at[row.end]
     if row.lost:  # where it ended isn't known
         after = min(row.start + 1, len(at) - 2)  # a box that is known to stand before
         end = (at[after] + at[after + 1]) / 2 if len(at) > 2 and not row.inbound else start + (end - start) * 0.72
     tip = 7 if end < start else -7
-    room = WIDTH - _LEFT - _RIGHT - 20
+    room = frame.width - frame.left - frame.right - 20
     text = next((one for one in words if len(one) * _LETTER <= max(room, abs(end - start))), words[-1])
     half = len(text) * _LETTER / 2
-    x = min(max((start + end) / 2, _LEFT + half - 8), WIDTH - half - 4)
+    x = min(max((start + end) / 2, frame.left + half - 8), frame.width - half - 4)
     tip_points = f"{end:.1f},{y:.1f} {end + tip:.1f},{y - 4:.1f} {end + tip:.1f},{y + 4:.1f}"
     kind = "lost" if row.lost else "arrow"
     return Line(y, kind, text, time, row.decisive, start, end, x, header=header, tip=tip_points)
@@ -171,8 +217,8 @@ def pair_drawing(v: Mapping[str, Any], offset_ns: int) -> Drawing:
     left = str(Endpoint(client["address"], client["port"])) if client else "?"
     right = str(Endpoint(seen["address"], seen["port"]))
     columns = (
-        Column(_SIDE, ("client's capture", escape(left)), refuses=False),
-        Column(WIDTH - _SIDE, ("server's capture", escape(right)), refuses=False),
+        Column(_SIDE, ("client's capture", escape(left)), refuses=False, at=_SIDE),
+        Column(WIDTH - _SIDE, ("server's capture", escape(right)), refuses=False, at=WIDTH - _SIDE),
     )
     packets = pair["packets"][:MOST_CROSSINGS]
     sights = [_moments(one, offset_ns) for one in packets]

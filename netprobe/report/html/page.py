@@ -71,7 +71,7 @@ def _headline(attempts: Attempts, causes: Mapping[str, int]) -> str:
     if not failed:
         return f"All {total:,} attempts came up"
     told = [f"{count:,} {cause}" for cause, count in causes.items() if cause != "up"]
-    rest = f" and {len(told) - 4} more causes" if len(told) > 4 else ""
+    rest = f" and {len(told) - 4} more cause{'s' if len(told) > 5 else ''}" if len(told) > 4 else ""
     return f"{failed:,} of {total:,} attempts failed: {', '.join(told[:4])}{rest}"
 
 
