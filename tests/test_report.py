@@ -295,7 +295,22 @@ def test_one_target_stays_on_the_screen() -> None:
     assert "-v shows every packet" in told
     assert "do this" in told.partition("to do")[2]
     assert render(report, width=80, height=24, verbosity=1) == render(report, width=80, verbosity=1)
-    assert render(replace(report, verdicts=(verdict, verdict)), width=80, height=20).count("\n") > 20
+
+
+def test_several_are_told_as_far_as_the_screen_goes() -> None:
+    some = [a_verdict(target=f"198.51.100.{n}", address=f"198.51.100.{n}", because=(f"reason {n}",)) for n in range(6)]
+    for count in (2, 5, 6):
+        report = a_report(*some[:count], capture=CaptureStatus())
+        whole = render(report, width=80)
+        assert whole == render(report, width=80, height=whole.count("\n") + 1)
+        assert "reason 1" in whole
+        low = render(report, width=80, height=20)
+        assert low.startswith(whole.partition("\n\n")[0])
+        if count == 2:
+            assert "reason 1" in low
+        else:
+            assert low.count("\n") < 20
+            assert "-v tells of each of them why" in low
 
 
 @pytest.mark.parametrize("name", ["no_listener", "drop_host", "drop_r2", "reset_host", "reject_admin_host", "up"])

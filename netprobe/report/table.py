@@ -25,6 +25,8 @@ _STATE_COLOUR = {State.OPEN: "green", State.CLOSED: "red", State.FILTERED: "yell
 
 # Up to so many verdicts are told one by one without -v.
 FEW = 8
+# Up to so many also where the screen is too low for them: the addresses of a name.
+ALWAYS_TOLD = 3
 
 
 def render(
@@ -39,33 +41,36 @@ def render(
     """The whole report as text with a final line end. One verdict is told with its ladder; several are a table first.
 
     `verbosity`: -1 the table only, 0 with reasons and remedies of a few, 1 with ladders and the decisive packets, 2
-    with path and probes. `unicode`: ladders may be drawn with more than ASCII. `height`: rows of the terminal; one
-    verdict that has more lines is made shorter, so that its first line stays in sight.
+    with path and probes. `unicode`: ladders may be drawn with more than ASCII. `height`: rows of the terminal; what
+    has more lines is made shorter, so that the first ones stay in sight.
     """
     paint: Paint = painted if colour else plain
     drawing = Drawing(report, unicode=unicode)
     text = _rendered(report, width, verbosity, paint, drawing)
-    if height is not None and len(report.verdicts) == 1 and verbosity == 0:
-        drawing.terse = True
-        for terse in range(1, TERSEST + 1):
-            if text.count("\n") < height:  # the last line is the prompt's
-                break
-            text = _rendered(report, width, verbosity, paint, drawing, terse)
+    if height is None or verbosity != 0 or len(report.verdicts) > FEW:
+        return text
+    drawing.terse = True
+    shorter: list[int | None] = list(range(1, TERSEST + 1))
+    for terse in shorter + [None] * (len(report.verdicts) > ALWAYS_TOLD):
+        if text.count("\n") < height:  # the last line is the prompt's
+            break
+        text = _rendered(report, width, verbosity, paint, drawing, terse)
     return text
 
 
 def _rendered(
-    report: Report, width: int | None, verbosity: int, paint: Paint, drawing: Drawing, terse: int = 0
+    report: Report, width: int | None, verbosity: int, paint: Paint, drawing: Drawing, terse: int | None = 0
 ) -> str:
+    """`terse` None: several are a table only."""
     parts = []
     if report.pair is not None:
         parts.append("\n".join(fold(line, width) for line in pair.summary(report)))
     alone = len(report.verdicts) == 1 and verbosity >= 0
     if report.verdicts and not alone:
         parts.append(_table(report.verdicts, width, paint))
-    if verbosity > 0 or (verbosity == 0 and len(report.verdicts) <= FEW):
+    if verbosity > 0 or (verbosity == 0 and len(report.verdicts) <= FEW and terse is not None):
         drawn = drawing if alone or verbosity > 0 else None
-        parts.extend(details(report.verdicts, width, verbosity, paint, drawn, alone=alone, terse=terse))
+        parts.extend(details(report.verdicts, width, verbosity, paint, drawn, alone=alone, terse=terse or 0))
     elif verbosity == 0 and set(by_cause(report)) != {"up"}:
         parts.append(fold("-v tells of each of them why, and what to do", width))
     ending = "\n".join(fold(line, width) for line in closing(report, verbosity))
