@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +17,25 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
+def available() -> bool:
+    """Whether there is a browser, and what drives it."""
+    return importlib.util.find_spec("playwright") is not None and CHROMIUM is not None
+
+
+def seconds_to_open(path: Path) -> float:
+    """From the call until the page's script has done all it does, its list drawn."""
+    with chromium() as browser:
+        page = browser.new_page()
+        start = time.perf_counter()
+        page.goto(path.as_uri(), wait_until="commit")
+        page.wait_for_selector("html[data-ready=yes]", timeout=60_000, state="attached")
+        return time.perf_counter() - start
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
     """The browser; skips the test where there is none."""
-    if importlib.util.find_spec("playwright") is None or not CHROMIUM:
+    if not available():
         pytest.skip("needs Chromium (Debian's package chromium) and the Python package playwright")
     from playwright.sync_api import sync_playwright
 

@@ -24,6 +24,7 @@ from netprobe.tracker import columns
 from netprobe.tracker.decode import decode
 from netprobe.tracker.link import ETHERNET
 from netprobe.wire.capture import CaptureReader
+from tests import browsing
 
 SYN, FIN, RST, PSH, ACK = 2, 1, 4, 8, 16
 KINDS = {"up": 60, "closed": 15, "drop": 10, "icmp": 5, "early-close": 5, "reset-mid": 5}
@@ -50,6 +51,7 @@ FIRST = 17.0  # seconds: 15 to compile, and the reading
 BESIDE = 2.0  # x JSON lines alone, with another format written beside them
 PAGE_S = 5.0  # seconds more for the page
 PAGE = 25.0  # MB
+OPENED = 3.0  # seconds
 SESSIONS = 2.0  # x the same capture without its SSH sessions being read
 RECORDED = Path(__file__).parent.parent / "captures" / "ssh"
 WITHOUT_SESSIONS = """
@@ -295,6 +297,8 @@ def bench(connections: int = 100_000) -> int:
             told(f"{option} beside, against JSON lines alone", beside.seconds / alone.seconds, BESIDE, "x")
         told("the page alone", beside.seconds - alone.seconds, PAGE_S, "s")
         told("  its size", (Path(folder) / "page.html").stat().st_size / 1e6, PAGE, "MB")
+        if browsing.available():
+            told("  opened in Chromium", browsing.seconds_to_open(Path(folder) / "page.html"), OPENED, "s")
         tshark = measure(["tshark", "-r", str(part), "-q", "-z", "conv,tcp"], 2)
         slow = measure(analyze(part, "--interpreted"), 2)
         told("interpreted, 80 MB, against tshark conversations", slow.seconds / tshark.seconds, INTERPRETED, "x")
