@@ -571,6 +571,9 @@ SAME = (
 )  # fmt: skip
 
 
+ADDRESS = re.compile(r"[0-9a-f.]*[.:][0-9a-f.:]+")
+
+
 def judged(verdict: dict[str, Any]) -> list[object]:
     """What redaction must not change, and addresses as they are mapped."""
     def mapped(address: str | None) -> str | None:
@@ -581,7 +584,7 @@ def judged(verdict: dict[str, Any]) -> list[object]:
     return [
         [verdict[name] for name in SAME], mapped(verdict["address"]), client and mapped(client["address"]),
         origin["kind"], origin["hop"], mapped(origin["address"]), [mapped(one) for one in origin["between"] or ()],
-        [[one["frame"], one["time"], re.sub(r"[0-9a-f.]*[.:][0-9a-f.:]+", "", one["what"])] for one in verdict["evidence"]
+        [[one["frame"], one["time"], ADDRESS.sub("", one["what"])] for one in verdict["evidence"]
          if not one["what"].startswith("resolver")],
         [mapped(hop["address"]) for hop in verdict["path"]], service.get("protocol"), service.get("identification"),
         (service.get("auth") or {}).get("outcome"), kex.get("reached"), kex.get("agreed"), kex.get("missing"),

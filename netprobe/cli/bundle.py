@@ -53,8 +53,9 @@ class Wanted:
     saved: IO[bytes] | None = None
 
 
-def wanted(file: str | None, key: Path | None, *, redact: bool) -> Wanted | None:
-    """The options --bundle, --redact and --redact-key, read and checked. Raises UsageError and CannotMeasure."""
+def wanted(file: str | None, key: Path | None, *, redact: bool, doctor: bool = False) -> Wanted | None:
+    """The options --bundle, --redact and --redact-key, read and checked. `doctor`: --doctor was given. Raises
+    UsageError and CannotMeasure."""
     if file is None:
         if redact or key is not None:
             option = "--redact" if redact else "--redact-key"
@@ -62,6 +63,10 @@ def wanted(file: str | None, key: Path | None, *, redact: bool) -> Wanted | None
         return None
     if file == "-":
         raise UsageError("--bundle -: a bundle needs a file of its own", "write --bundle FILE.zip")
+    if doctor:
+        raise UsageError(
+            "--bundle holds what packets show, and --doctor adds what the server's facts say", "leave out one of them"
+        )
     if importlib.util.find_spec("jinja2") is None:
         raise UsageError("--bundle needs the Python package jinja2", "install netprobe again, or: pip install jinja2")
     return Wanted(file, redact or key is not None, None if key is None else _key(key))
@@ -82,17 +87,11 @@ def _key(path: Path) -> bytes:
     return hashlib.blake2b(secret, digest_size=32, person=b"netprobe redact").digest()
 
 
-def of_scan(
-    asked: Wanted | None, write: Path | None, *, doctor: bool, interface: str | None
-) -> tuple[Wanted | None, int | None]:
+def of_scan(asked: Wanted | None, write: Path | None, interface: str | None) -> tuple[Wanted | None, int | None]:
     """The same for a scan, and where it is to save its packets: the file of -w, else one without a name. To be called
     before privileges are given away."""
     if asked is None:
         return None, None
-    if doctor:
-        raise UsageError(
-            "--bundle holds what packets show, and --doctor adds what the server's facts say", "leave out one of them"
-        )
     from netprobe.wire import privilege
     from netprobe.wire.connect import check_interface
 

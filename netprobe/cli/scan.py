@@ -144,7 +144,7 @@ def scan(
     from netprobe.ports import parse_ports
 
     exports = Exports(xml=xml, html=html)
-    asked = wanted(bundle, redact_key, redact=redact)
+    asked = wanted(bundle, redact_key, redact=redact, doctor=doctor is not None)
     shown = Presentation(
         as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color, instead=exports.instead,
     )  # fmt: skip
@@ -170,7 +170,7 @@ def scan(
             ended = rounds.run(options, shown.notice)
         if not ended:
             raise typer.Exit(130)
-    asked, keep = of_scan(asked, options.write, doctor=doctor is not None, interface=interface)
+    asked, keep = of_scan(asked, options.write, interface)
     with exports, BundleFile(asked, shown.notice) as made, shown.progress(request.pairs(options)) as progress:
         saved = replace(options, keep=keep)
         report = finished(driver.run(saved, on_verdict, shown.notice, outlook=progress.foresee))
