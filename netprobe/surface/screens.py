@@ -16,7 +16,7 @@ _WIDEST_HEAD = 24
 # follow while there is room, the rest is only named.
 FIRST: dict[str, tuple[str, ...]] = {
     "scan": ("--ports", "--verbose", "--write", "--json", "--html", "-iL"),
-    "analyze": ("--server", "--verbose", "--cause", "--json", "--all", "--filter", "--html"),
+    "analyze": ("--server", "--filter", "--verbose", "--cause", "--json", "--all", "--html"),
     "doctor": ("--port", "--user", "--source", "--verbose", "--facts", "--watch"),
     "replay": ("--accept", "--verbose", "--live", "--junit", "--json"),
     "wait": ("--until", "--timeout", "--ports", "--jsonl"),
