@@ -32,6 +32,7 @@ def render(
     causes = by_cause(report)
     colour = charts.colours([*causes, *(attempts.cause(kind) for kind in attempts.by_kind())])
     listed = len(attempts.rows) > FEW
+    charted = listed and report.command != "scan" and report.log is None  # a scan tries each server once
     log, left = _log(report)
     values = {
         "command": report.command,
@@ -40,8 +41,8 @@ def render(
         "cards": list(_cards(report, attempts, ladders)),
         "causes": causes,
         "colour": colour,
-        "time_line": charts.time_line(attempts, colour) if listed else None,
-        "servers": charts.servers(attempts, colour) if listed else None,
+        "time_line": charts.time_line(attempts, colour) if charted else None,
+        "servers": charts.servers(attempts, colour) if charted else None,
         "listed": listed,
         "count": len(attempts.rows),
         "left_out": attempts.left_out,
