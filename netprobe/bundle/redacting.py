@@ -3,13 +3,13 @@ ever made of anything else."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from netprobe import analyze
 from netprobe.bundle.settings import Settings
@@ -20,16 +20,16 @@ from netprobe.report.html.attempts import Attempts
 from netprobe.selection import parse_place
 from netprobe.wire.capture import CaptureReader
 
-Key = tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class Again:
-    """The copy's own verdicts. `lines` as JSON; `damage`: places of the source that the copy leaves out."""
+    """The copy's own verdicts. `lines`: a file of JSON lines; `damage`: places of the source that the copy leaves
+    out."""
 
     report: Report
     attempts: Attempts
-    lines: list[str]
+    lines: Path
     damage: int
     stopped: bool
 
@@ -40,13 +40,10 @@ def again(
 ) -> Again:  # fmt: skip
     """Redact a capture into `copy` and analyze that as the original was. Raises NetprobeError and OSError."""
     done = redact(source, _descriptor(copy), copy.name, by, stop)
-    attempts, lines = Attempts(), list[str]()
-
-    def take(line: str, _: object) -> None:
-        lines.append(line)
-
-    outlets = analyze.Outlets(lines=lambda _: None, also=take)
-    found = analyze.run(replace(options, files=(copy,)), lambda _: None, lambda _: None, outlets, attempts)
+    attempts, lines = Attempts(), copy.with_name("lines")
+    with lines.open("w", encoding="ascii") as file:
+        outlets = analyze.Outlets(lines=lambda _: None, also=lambda line, _: print(line, end="", file=file))
+        found = analyze.run(replace(options, files=(copy,)), lambda _: None, lambda _: None, outlets, attempts)
     failure = None if report.failure is None else by.names.scrubbed(report.failure)
     told = replace(
         found, command=report.command, mode=report.mode, started_ns=report.started_ns, finished_ns=report.finished_ns,
@@ -85,20 +82,19 @@ class Counted:
     """Verdicts by what redaction must not change."""
 
     def __init__(self) -> None:
-        self._kinds: Counter[Key] = Counter()
+        self._kinds: Counter[bytes] = Counter()
 
     def add(self, line: str) -> None:
         """Count one, a JSON line."""
         self._kinds[_kind(line)] += 1
 
-    def differ(self, others: Iterator[str]) -> int:
-        """How many of the other verdicts aren't among these, or these not among them, whichever is more."""
-        found = Counter(_kind(line) for line in others)
-        return max((self._kinds - found).total(), (found - self._kinds).total())
+    def differ(self, other: Counted) -> int:
+        """How many of the other's verdicts aren't among these, or these not among them, whichever is more."""
+        return max((self._kinds - other._kinds).total(), (other._kinds - self._kinds).total())
 
 
-def _kind(line: str) -> Key:
+def _kind(line: str) -> bytes:
     verdict = json.loads(line)
-    frames = tuple(one["frame"] for one in verdict["evidence"])
+    frames = [one["frame"] for one in verdict["evidence"]]
     told = ("port", "state", "reason", "cause", "certainty", "rule", "history", "conn_state")
-    return (frames, *(verdict[name] for name in told))
+    return hashlib.blake2b(repr((frames, [verdict[name] for name in told])).encode(), digest_size=12).digest()

@@ -13,7 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -249,27 +249,28 @@ class BundleFile:
         again = redacting.again(self._source, folder / "redacted.pcapng", report, options, by, stop)
         if again.stopped or (again.report.interrupted and not report.interrupted):
             return None
-        counted = redacting.Counted()
-        annotation, self._decisive = annotate.Annotation(), set()
+        before, after, annotation = redacting.Counted(), redacting.Counted(), annotate.Annotation()
         for line in self._read_lines():
-            counted.add(line)
-        for line in again.lines:
-            annotation.add(line)
-        differ = counted.differ(iter(again.lines))
+            before.add(line)
+        with again.lines.open(encoding="ascii") as lines:
+            for line in lines:
+                after.add(line)
+                annotation.add(line)
+        differ = before.differ(after)
         if differ:
             self._notice(f"{differ} verdicts of the redacted capture differ: they rest on what was dropped")
         copy = folder / CAPTURE
-        with copy.open("w+b", buffering=0) as capture:
+        with copy.open("w+b", buffering=0) as capture, again.lines.open(encoding="ascii") as lines:
             annotation.write(folder / "redacted.pcapng", capture.fileno(), again.report, stop)
             annotation.close()
             manifest = self._manifest(again.report, settings=settings)
             manifest = replace(manifest, redacted=True, differ=differ, damage=again.damage)
             environment = page.environment()
             environment["command"] = f"netprobe {report.command}, redacted"
-            return self._write(again.report, again.attempts, manifest, capture, iter(again.lines), environment)
+            return self._write(again.report, again.attempts, manifest, capture, lines, environment)
 
     def _write(
-        self, report: Report, attempts: Attempts, manifest: Manifest, capture: IO[bytes], lines: Iterator[str],
+        self, report: Report, attempts: Attempts, manifest: Manifest, capture: IO[bytes], lines: Iterable[str],
         environment: dict[str, str],
     ) -> str:  # fmt: skip
         from netprobe.bundle import writing
@@ -306,7 +307,7 @@ class BundleFile:
         for line in self._lines:
             yield line.decode("ascii")
 
-    def _noting(self, lines: Iterator[str]) -> Iterator[str]:
+    def _noting(self, lines: Iterable[str]) -> Iterator[str]:
         """The same lines; the frames that they cite are noted."""
         for line in lines:
             self._decisive.update(one["frame"] for one in json.loads(line)["evidence"])

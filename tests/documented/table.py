@@ -69,7 +69,7 @@ TABLE: tuple[Row, ...] = (
     Row(r"ssh -v( -p \d+)? \S+ 2>&1 \| netprobe explain -", How.RUN, "ssh is a stand-in", codes=(0,)),
     Row(r"tshark -r (scan|commented)\.pcapng .*", How.RUN, codes=(0,), needs="tshark"),
     Row(r"pytest( .*)?", How.RUN, codes=(0, 1, 5)),
-    Row(r"(cat|cp|mkdir|sed) .*", How.RUN, codes=(0,)),
+    Row(r"(cat|cp|head|mkdir|sed) .*", How.RUN, codes=(0,)),
     # --- a live host
     Row(r"sudo netprobe scan --auth-methods web", How.LAB, "an alias of ssh_config"),
     Row(r"sudo netprobe scan --doctor facts\.json .*", How.LAB, codes=(0, 1, 3)),
