@@ -269,6 +269,13 @@ def test_lines() -> None:
     hostile = waiting.line(a_hostile_verdict(), 0, 0, address=True)
     assert all(character.isprintable() for character in hostile)
     assert "\x1b[31m" in waiting.line(a_verdict(), 0, 0, colour=True)
+    for width in (40, 60, 78, 80, 120):
+        for verdict in (a_verdict(), an_up_verdict(), a_hostile_verdict()):
+            lines = waiting.line(verdict, 0, 0, address=True, width=width).splitlines()
+            assert max(map(len, lines)) <= width
+            assert verdict.cause in "".join(lines)
+        assert bool(waiting.head(width)) is (width >= 78)
+    assert waiting.line(a_verdict(), 0, 0, width=200) == waiting.line(a_verdict(), 0, 0)
     assert [waiting.duration(seconds * SECOND) for seconds in (0, 99, 100, 3599, 3725)] == [
         "0 s", "99 s", "1m40s", "59m59s", "1h02m",
     ]  # fmt: skip

@@ -135,8 +135,9 @@ class _Lines:
         import os
         import sys
 
-        from netprobe.cli.output import wants_colour
+        from netprobe.cli.output import terminal_width, wants_colour
 
+        self._width = terminal_width(sys.stdout) if sys.stdout is not None else None
         self._options = options
         self._form = form
         self._colour = sys.stdout is not None and wants_colour(color, sys.stdout, os.environ)
@@ -165,11 +166,12 @@ class _Lines:
 
         if not self._headed:
             self._headed = True
-            show(waiting.head() + "\n")
+            head = waiting.head(self._width)
+            show(head and f"{head}\n")
         show(
             waiting.line(
                 change.verdict, change.time_ns, change.after_ns, zone=_here(), colour=self._colour,
-                address=not self._options.target.is_address,
+                address=not self._options.target.is_address, width=self._width,
             ) + "\n"
         )  # fmt: skip
 
