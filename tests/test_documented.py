@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from netprobe.report import waiting
 from tests.commands import at_once
 from tests.documented import lab, running
 from tests.documented.blocks import LANGUAGES, ROOT, Command, blocks, commands, documents
 from tests.documented.parsing import fault, invocations
 from tests.documented.running import same
 from tests.documented.table import TABLE, How, row_of
+from tests.lab.scenarios import SCENARIOS
 from tests.lab.sshd import SSHD
 from tests.lab.topology import available
 
@@ -101,6 +103,26 @@ def test_the_shell_reads_them_all() -> None:
 def test_make_knows_its_target(command: Command) -> None:
     target = command.bare.split()[1]
     assert re.search(rf"(?m)^{target}:", (ROOT / "Makefile").read_text("utf-8"))
+
+
+def test_what_is_said_of_the_lab_exists() -> None:
+    for command in of(How.READ):
+        found = re.fullmatch(r"\.venv/bin/python -m tests\.lab (\w+) ?(\w*)", command.bare)
+        if found is not None:
+            assert found[1] in {"list", "up", "check", "run", "record", "demo", "bench", "sweep"}, str(command)
+            assert found[2] in {"", *(one.name for one in SCENARIOS)}, str(command)
+
+
+def test_a_machine_that_boots_is_told_as_wait_tells_it() -> None:
+    """tests/test_wait_lab.py waits for one; what the document shows of it has the columns of today."""
+    (shown,) = (one.output for one in ALL if one.bare == "sudo netprobe wait 192.0.2.2")
+    head, *lines = (shown or "").splitlines()
+    assert head == waiting.head()
+    starts = [found.start() for found in re.finditer(r"\S+", head)]
+    assert len(lines) == 3
+    for line in lines:
+        assert [line[at - 1] for at in starts[2:]] == [" "] * 4, line
+        assert line.split()[3] in {"filtered", "closed", "open"}, line
 
 
 # --------------------------------------------------------------------------- run

@@ -22,6 +22,9 @@ LONGEST_S = 120
 # A host of the examples, and placeholders that stand for one.
 HOST = "server.example.com"
 _PLACEHOLDERS = {r"\bHOST\b": HOST}
+# A shell remembers its folder, and `from` of docs/install.md, from one command to the next.
+_MEMORY_BEFORE = "[ ! -e ~/.state ] || . ~/.state"
+_MEMORY_AFTER = 'code=$?; { declare -p from 2>&-; echo "cd \\"$PWD\\""; } >~/.state; exit $code'
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def one(
     text = row.instead or command.text
     for pattern, value in _PLACEHOLDERS.items():
         text = re.sub(pattern, value, text)
+    text = f"{_MEMORY_BEFORE}\n{text}\n{_MEMORY_AFTER}"
     if row.before:
         subprocess.run(argv(row.before), cwd=work, env=env, capture_output=True, timeout=LONGEST_S, check=False)
     done = subprocess.run(

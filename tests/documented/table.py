@@ -46,15 +46,11 @@ class Row:
 
 _RECORDED = "a host of the lab; its recording gives the same verdict, word for word"
 _SETUP = "installs, or changes the machine"
-_TERMINAL = "needs a terminal, or goes on until it is interrupted"
 
 TABLE: tuple[Row, ...] = (
     # --- what is shown of the lab's hosts: their recordings say the same (replay identity)
     Row(r"sudo netprobe scan (-w gate\.pcapng )?203\.0\.113\.47", How.RUN, _RECORDED, "netprobe analyze gate.pcapng"),
     Row(r"sudo netprobe scan 203\.0\.113\.83", How.RUN, _RECORDED, "netprobe analyze broken.pcapng"),
-    # --- a tool's environment, made by pipx or uv
-    Row(r"cd ~/\.local/share/.*", How.READ, _SETUP),
-    Row(r"cp --remove-destination .*", How.READ, _SETUP),
     # --- captures that are there
     Row(r"netprobe analyze .*--filter 'tcp\.prt.*", How.RUN, codes=(2,), needs="tshark"),
     Row(r"netprobe analyze .*--filter .*", How.RUN, codes=(0, 1, 3), needs="tshark"),
@@ -69,13 +65,24 @@ TABLE: tuple[Row, ...] = (
     Row(r"ssh -v( -p \d+)? \S+ 2>&1 \| netprobe explain -", How.RUN, "ssh is a stand-in", codes=(0,)),
     Row(r"tshark -r (scan|commented)\.pcapng .*", How.RUN, codes=(0,), needs="tshark"),
     Row(r"pytest( .*)?", How.RUN, codes=(0, 1, 5)),
-    Row(r"(cat|cp|head|mkdir|sed) .*", How.RUN, codes=(0,)),
+    Row(r"man .*", How.RUN, codes=(0,), needs="man"),
+    Row(r"(alias|cat|cd|chmod|cp|fpath=|from=|head|ln|mkdir|sed) ?.*", How.RUN, codes=(0,)),
+    Row(r"\.venv/bin/python -m tests\.lab list", How.RUN, codes=(0,)),
+    # What tcpdump captures goes on until it is interrupted: here it only compiles the filter.
+    Row(r"sudo tcpdump .* 'tcp or icmp or icmp6'( .*)?", How.RUN, instead=(
+        "tcpdump -d -y EN10MB 'tcp or icmp or icmp6'"
+    ), codes=(0,), needs="tcpdump"),
+    Row(r"sudo tcpdump .* 'host (SERVER|CLIENT) and \(tcp or icmp or icmp6\)'", How.RUN, instead=(
+        "tcpdump -d -y EN10MB 'host 192.0.2.2 and (tcp or icmp or icmp6)'"
+    ), codes=(0,), needs="tcpdump"),
     # --- a live host
     Row(r"sudo netprobe scan --auth-methods web", How.LAB, "an alias of ssh_config"),
     Row(r"sudo netprobe scan --doctor facts\.json .*", How.LAB, codes=(0, 1, 3)),
     Row(r"(sudo )?netprobe (scan|wait) .*192\.0\.2\.0/28.*", How.LAB, "a whole block", codes=(1,)),
     Row(r"sudo netprobe scan --marked .*", How.LAB, "with a doctor that watches", codes=(0, 1, 3)),
-    Row(r"netprobe doctor --watch", How.READ, "watches for a minute; the marked scan is run without it"),
+    Row(r"netprobe doctor --watch", How.LAB, "interrupted, for it watches for a minute", instead=(
+        "timeout --preserve-status -s INT 5 netprobe doctor --watch"
+    ), codes=(130,)),
     Row(r"sudo netprobe wait 192\.0\.2\.2", How.READ, "a machine that boots: tests/test_wait_lab.py waits for one"),
     Row(r"netprobe wait \S+ && ssh \S+", How.LAB, "ssh is a stand-in that is refused", codes=(255,)),
     Row(r"(sudo )?netprobe (scan|wait|doctor)( .*)?", How.LAB, codes=(0, 1, 3)),
@@ -85,11 +92,9 @@ TABLE: tuple[Row, ...] = (
     # --- not netprobe
     Row(r"make [\w-]+( .*)?", How.MAKE),
     Row(r"(pip|pipx|uv) .*", How.READ, _SETUP),
-    Row(r"sudo tcpdump .*", How.READ, _TERMINAL),
-    Row(r"\.venv/bin/python -m tests\.lab (list|up|run|check|sweep).*", How.READ, "the lab is a suite of its own"),
-    Row(r"(alias|man|ln|chmod|sudo setcap) .*", How.READ, _SETUP),
-    Row(r"(from=|fpath=).*", How.READ, _SETUP),
-    Row(r"\./python-raw .*", How.READ, "a copy of the interpreter with a capability"),
+    Row(r"\.venv/bin/python -m tests\.lab .*", How.READ, "the lab is a suite of its own; its words are looked up"),
+    Row(r"sudo setcap .*", How.READ, "gives a file capabilities for good"),
+    Row(r"\./python-raw .*", How.READ, "needs the capability that setcap gives"),
 )
 
 

@@ -101,12 +101,24 @@ def furnish(folder: Path) -> dict[str, str]:
     _cases(work / "captures")
     (work / "facts.json").write_text(json.dumps(fields("lab-nft-reset")))
     (work / "hosts.txt").write_text(HOSTS)
+    _tool(folder)
     home = folder / "home"
-    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh").mkdir()
     (home / ".ssh" / "config").write_text(SSH_CONFIG.format(home=home))
     (home / "keys").mkdir()
     (home / "keys" / "old").write_text("nobody opens it\n")
     return _environment(folder, home)
+
+
+def _tool(folder: Path) -> None:
+    """An environment as uv makes one, and one as `make setup` does, as far as the documents look into them."""
+    tool = folder / "home/.local/share/uv/tools/netprobe-wire"
+    (tool / "bin").mkdir(parents=True)
+    (tool / "bin/python").symlink_to(sys.executable)
+    (tool / "share").symlink_to(ROOT / "share")
+    (folder / "work/.venv/bin").mkdir(parents=True)
+    (folder / "work/.venv/bin/python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    (folder / "work/.venv/bin/python").chmod(0o755)
 
 
 def _cases(folder: Path) -> None:
