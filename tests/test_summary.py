@@ -98,6 +98,17 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, text.splitlines())) <= limit
 
 
+@pytest.mark.parametrize("height", [24, 30, 50, 200])
+def test_the_summary_stays_on_the_screen(height: int) -> None:
+    report, summary = a_report(capture=CaptureStatus()), many()
+    whole = overview.render(report, summary, width=80)
+    told = overview.render(report, summary, width=80, height=height)
+    assert told.partition("\n\n")[0] == whole.partition("\n\n")[0]
+    assert told.count("\n") < height
+    assert ("The first 20" in told) is (whole.count("\n") < height)
+    assert told == whole or "-v explains" in told or "because" in told
+
+
 def test_a_pipe_gets_full_lines() -> None:
     text = overview.render(a_report(), many())
     assert "192.0.2.2:40112  203.0.113.5:22  closed  reset-by-host-firewall  target, hop 3" in text

@@ -57,8 +57,8 @@ class Many:
                 unicode=unicode,
             )
         return overview.render(
-            report, self._summary, width=width, verbosity=verbosity, colour=colour, listed=self._rows is None,
-            unicode=unicode,
+            report, self._summary, width=width, height=height, verbosity=verbosity, colour=colour,
+            listed=self._rows is None, unicode=unicode,
         )  # fmt: skip
 
     def listing(self) -> Iterator[str]:

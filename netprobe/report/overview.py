@@ -34,14 +34,30 @@ def render(
     summary: Summary,
     *,
     width: int | None = None,
+    height: int | None = None,
     verbosity: int = 0,
     colour: bool = False,
     listed: bool = True,
     unicode: bool = False,
 ) -> str:
-    """The whole report, with a final line end. `verbosity` as in table.render; `listed`: with the first failing
-    attempts (else the caller shows all of them by `attempts`)."""
+    """The whole report, with a final line end. `verbosity`, `height` as in table.render; `listed`: with the first
+    failing attempts (else the caller shows all of them by `attempts`)."""
     paint: Paint = painted if colour else plain
+    text = _rendered(report, summary, width, verbosity, paint, unicode=unicode, listed=listed, explained=EXPLAINED)
+    if height is None or verbosity != 0 or not listed:
+        return text
+    for explained in (EXPLAINED, 1, 0):
+        if text.count("\n") < height:  # the last line is the prompt's
+            break
+        text = _rendered(report, summary, width, verbosity, paint, unicode=unicode, listed=False, explained=explained)
+        text += f"\n{fold('--all lists every attempt', width)}\n"
+    return text
+
+
+def _rendered(
+    report: Report, summary: Summary, width: int | None, verbosity: int, paint: Paint,
+    *, unicode: bool, listed: bool, explained: int,
+) -> str:  # fmt: skip
     parts = [_title(report, summary, width), _summary(summary, width, paint)]
     if report.pair is not None:
         parts.insert(1, "\n".join(fold(line, width) for line in pair.summary(report)))
@@ -49,7 +65,7 @@ def render(
         if listed and summary.failing:
             parts.append(_failing(summary, width, paint))
         drawing = Drawing(report, unicode=unicode) if verbosity > 0 else None
-        parts.extend(_explained(summary, width, verbosity, paint, drawing))
+        parts.extend(_explained(summary, width, verbosity, paint, drawing, explained))
     ending = "\n".join(fold(line, width) for line in closing(report, verbosity, counted=True))
     return "\n\n".join([*parts, ending] if ending else parts) + "\n"
 
@@ -174,11 +190,11 @@ def _failing(summary: Summary, width: int | None, paint: Paint) -> str:
 
 
 def _explained(
-    summary: Summary, width: int | None, verbosity: int, paint: Paint, drawing: Drawing | None
+    summary: Summary, width: int | None, verbosity: int, paint: Paint, drawing: Drawing | None, most: int
 ) -> Iterator[str]:
-    """One example of each kind of failure, with its reasons."""
+    """One example of each kind of failure, with its reasons; of `most` kinds, or of one more."""
     kinds = summary.kinds
-    shown = kinds if verbosity > 0 or len(kinds) == EXPLAINED + 1 else kinds[:EXPLAINED]
+    shown = kinds if verbosity > 0 or len(kinds) == most + 1 > 1 else kinds[:most]
     for kind in shown:
         verdict = kind.example
         frame, _ = begun(verdict)
@@ -188,7 +204,7 @@ def _explained(
         yield "\n".join([heading(verdict, width, paint), *entry("seen", told, width, paint), *body])
     if len(shown) < len(kinds):
         others = ", ".join(f"{kind.example.cause} [{kind.example.rule}]" for kind in kinds[len(shown) :])
-        yield fold(f"-v explains the others, too: {others}", width)
+        yield fold(f"-v explains {'the others, too' if shown else 'them'}: {others}", width)
 
 
 # --------------------------------------------------------------------------- cells
