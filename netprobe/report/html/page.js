@@ -192,13 +192,15 @@
     alive.get(active)?.focus({ preventScroll: true });
   };
   view.addEventListener("scroll", () => requestAnimationFrame(() => draw(false)), { passive: true });
-  addEventListener("resize", () => draw(true));
+  let printing = false;
+  addEventListener("resize", () => { if (!printing) draw(true); });
   addEventListener("beforeprint", () => {
     const most = Math.min(shown, 500);
+    printing = true;
     draw(true, 0, most);
     byId("print-note").textContent = most < shown ? "The first " + most + " of " + shown + " attempts; filter the list to print others." : "";
   });
-  addEventListener("afterprint", () => draw(true));
+  addEventListener("afterprint", () => { printing = false; draw(true); });
   view.addEventListener("keydown", (e) => {
     const page = Math.max(1, Math.floor(view.clientHeight / height) - 1);
     const to = { ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page, Home: 0, End: shown - 1 }[e.key];
