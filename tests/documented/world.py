@@ -76,7 +76,7 @@ def _bench() -> bytes:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "x", 200, 20)
+        write(Path(folder) / "x", 100, 20)
         return (Path(folder) / "x").read_bytes()
 
 
@@ -138,7 +138,7 @@ def _environment(folder: Path, home: Path) -> dict[str, str]:
     python = shlex.quote(sys.executable)
     scripts = {
         "netprobe": f'#!/bin/sh\nexec {python} -m netprobe "$@"\n',
-        "pytest": f'#!/bin/sh\nexec {python} -m pytest -p no:cacheprovider "$@"\n',
+        "pytest": f'#!/bin/sh\nexec {python} -m pytest -p no:cacheprovider -p no:hypothesispytest -p no:xdist "$@"\n',
         "sudo": '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n',
         "ssh": SSH,
         "zeek-cut": ZEEK_CUT,
