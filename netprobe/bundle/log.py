@@ -20,13 +20,10 @@ _HEAD = """\
 def lines(records: Iterable[Record], decisive: Collection[int]) -> Iterator[str]:
     """The log, line by line. `decisive`: frames that verdicts cite."""
     yield _HEAD
-    left_out = 0
     for count, record in enumerate(records):
         if count >= MOST:
-            left_out += 1
-            continue
+            yield "... and more, in capture.pcapng\n"
+            break
         row = probelog.row(record)
         mark = "*" if row.frame in decisive else " "
         yield f"{mark}{row.frame:>7}  {timestamp(max(row.time_ns, 0))}  {row.way:<8}  {escape(row.what)}\n"
-    if left_out:
-        yield f"... and {left_out:,} more records in capture.pcapng\n"

@@ -14,12 +14,11 @@ from pathlib import Path
 from netprobe import analyze
 from netprobe.bundle.settings import Settings
 from netprobe.options import AnalyzeOptions
-from netprobe.redaction.capture import Maps, redact
+from netprobe.redaction.capture import Heard, Maps, redact
 from netprobe.report import CaptureStatus, Report
 from netprobe.report.html.attempts import Attempts
 from netprobe.selection import parse_place
 from netprobe.wire.capture import CaptureReader
-
 
 
 @dataclass(slots=True)
@@ -36,10 +35,11 @@ class Again:
 
 def again(
     source: Callable[[], CaptureReader], copy: Path, report: Report, options: AnalyzeOptions, by: Maps,
-    stop: Callable[[], bool],
+    stop: Callable[[], bool], heard: Heard | None = None,
 ) -> Again:  # fmt: skip
-    """Redact a capture into `copy` and analyze that as the original was. Raises NetprobeError and OSError."""
-    done = redact(source, _descriptor(copy), copy.name, by, stop)
+    """Redact a capture into `copy` and analyze that as the original was. `stop`, `heard` as of `redact`. Raises
+    NetprobeError and OSError."""
+    done = redact(source, _descriptor(copy), copy.name, by, stop, heard)
     attempts, lines = Attempts(), copy.with_name("lines")
     with lines.open("w", encoding="ascii") as file:
         outlets = analyze.Outlets(lines=lambda _: None, also=lambda line, _: print(line, end="", file=file))

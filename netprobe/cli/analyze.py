@@ -167,6 +167,7 @@ def analyze(
         notice = opened.telling(shown.notice)
         exports.notice = notice
         with exports, BundleFile(asked, notice, options.files) as made, shown.reading() as progress:
+            made.heard = progress.read
             outlets = driver.Outlets(
                 lines=shown.on_lines, outline=shown.on_outline, also=opened.also(made.also), sinks=exports.sinks,
                 read=progress.read,

@@ -135,6 +135,7 @@ class BundleFile:
         self._output: IO[bytes] | None = None
         self._decisive: set[int] = set()
         self.attempts = Attempts()
+        self.heard: Callable[[str, int, int], None] | None = None  # how far redaction is
 
     def __enter__(self) -> Self:
         if self._wanted is not None:
@@ -246,7 +247,7 @@ class BundleFile:
         by = maps(self._asked.key)
         settings = redacting.mapped(self._settings, by)
         options = replace(self._asked.analysis, selection=captures.selected(settings))
-        again = redacting.again(self._source, folder / "redacted.pcapng", report, options, by, stop)
+        again = redacting.again(self._source, folder / "redacted.pcapng", report, options, by, stop, self.heard)
         if again.stopped or (again.report.interrupted and not report.interrupted):
             return None
         before, after, annotation = redacting.Counted(), redacting.Counted(), annotate.Annotation()

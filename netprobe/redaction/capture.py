@@ -21,6 +21,7 @@ from netprobe.redaction.prefixes import KEY_SIZE, Addresses
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
 
+Heard = Callable[[str, int, int], None]
 _LOOK_EVERY = 2000  # records between two looks at `stop`, and between two writes
 
 
@@ -53,17 +54,22 @@ class Redacted:
 
 
 def redact(
-    opened: Callable[[], CaptureReader], target: int, name: str, by: Maps, stop: Callable[[], bool] = lambda: False
-) -> Redacted:
-    """Write the capture that `opened` gives, redacted, to the descriptor `target`, which is then closed. Raises
+    opened: Callable[[], CaptureReader], target: int, name: str, by: Maps, stop: Callable[[], bool] = lambda: False,
+    heard: Heard | None = None,
+) -> Redacted:  # fmt: skip
+    """Write the capture that `opened` gives, redacted, to the descriptor `target`, which is then closed. `stop` says
+    when to leave off; `heard` is told what is done, how many bytes are read and how many there are. Raises
     UnreadableCapture, and CaptureWriteError where the copy can't be written."""
     done = Redacted()
     flows, facts = Flows(by.key_pseudonym), Facts(by.names, by.key_pseudonym)
     first = Packets(by.addresses, flows.note)
-    for count, record in enumerate(opened()):
-        if count % _LOOK_EVERY == 0 and stop():
-            done.stopped = True
-            break
+    reader = opened()
+    for count, record in enumerate(reader):
+        if count % _LOOK_EVERY == 0:
+            _tell(heard, "what is to be redacted", reader)
+            if stop():
+                done.stopped = True
+                break
         if isinstance(record, Frame):
             first.frame(record)
         elif isinstance(record, ConnectionFact):
@@ -78,6 +84,7 @@ def redact(
         for record in reader:
             if done.records % _LOOK_EVERY == 0:
                 writer.flush()
+                _tell(heard, "redacting", reader)
                 done.stopped = done.stopped or stop()
             if done.stopped:
                 break
@@ -94,6 +101,11 @@ def redact(
         raise
     writer.close()
     return done
+
+
+def _tell(heard: Heard | None, what: str, reader: CaptureReader) -> None:
+    if heard is not None:
+        heard(what, *reader.progress)
 
 
 def _rewritten(record: Frame | Fact, packets: Packets, facts: Facts, names: Names) -> Frame | Fact:
