@@ -25,8 +25,10 @@ from netprobe.wire.batches import Compile
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.merge import MergedCaptures
 
-# Reading so many bytes again, packet by packet, takes about a second at most.
-MOST = 32_000_000
+# Reading so many bytes again, packet by packet, takes about a tenth of a second; through tunnels, which arrays can't
+# look into, a second is taken.
+MOST = 4_000_000
+MOST_TUNNELS = 32_000_000
 # So many bytes of frames are looked through by arrays: about two seconds with compiled loops, six without.
 MOST_SIFTED = 4_000_000_000
 MOST_INTERPRETED = 256_000_000
@@ -105,7 +107,8 @@ class _Again:
         return all(path.is_file() for path in self._files)
 
     def _large(self) -> bool:
-        return any(path.stat().st_size > MOST for path in self._files)
+        most = MOST_TUNNELS if self._depth else MOST
+        return any(path.stat().st_size > most for path in self._files)
 
 
 Key = tuple[str | None, int, object, int, int]

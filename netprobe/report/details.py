@@ -35,6 +35,11 @@ class Drawing:
         self._found: tuple[Verdict, Ladder | None] | None = None  # reading a capture again costs
         self.terse = False
 
+    def prepare(self, verdicts: Sequence[Verdict]) -> None:
+        """These are going to be asked for."""
+        if self._ladder_of is not None:
+            self._ladder_of.prepare([one for one in verdicts if one.pair is None])
+
     def lines(self, verdict: Verdict, width: int | None, paint: Paint) -> list[str]:
         """The ladder of a verdict; nothing where there is none."""
         if self._ladder_of is None or verdict.pair is not None:
@@ -64,6 +69,8 @@ def details(
     made the refusal and how certain that is; `terse`: see TERSEST."""
     headings: list[str] = []
     before: list[str] | None = None
+    if drawing is not None:
+        drawing.prepare([one for one in verdicts if one.cause != "up" or verbosity > 0])
     for verdict in verdicts:
         body = block(verdict, width, verbosity, paint, drawing, terse)
         if before is not None and body != before:

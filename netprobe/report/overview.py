@@ -195,6 +195,8 @@ def _explained(
     """One example of each kind of failure, with its reasons; of `most` kinds, or of one more."""
     kinds = summary.kinds
     shown = kinds if verbosity > 0 or len(kinds) == most + 1 > 1 else kinds[:most]
+    if drawing is not None:
+        drawing.prepare([kind.example for kind in shown])
     for kind in shown:
         verdict = kind.example
         frame, _ = begun(verdict)
