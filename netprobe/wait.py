@@ -254,11 +254,12 @@ class Wait:
         plan = Plan(elsewhere=False, source_port=self._options.source_port)
         prober = Prober(fact, route, plan, self._secret, self._ids, place.used)
         errand = _Errand(self._wire, place, fact, watch, prober)
+        before = place.told
         try:
             verdict = self._judged(place, errand)
         finally:
             errand.end()
-        if verdict is not None and verdict.cause == "neighbor-unreachable":  # so no SYN of this look went out
+        if verdict is not None and _reached_nobody(verdict, new=verdict is not before):
             place.syns.give_back(errand.sent)
         now = self._wire.now_ns()
         place.due_ns = max(place.syns.pace(now, began_ns + self._interval_ns - now), place.connections.when(1, now))
@@ -276,7 +277,7 @@ class Wait:
         changed = seen != place.seen or place.owed
         if e.features.get("answer") == "syn-ack":  # all that follows goes over the connection that is there
             place.connections.take(errand.began_ns)
-        elif not changed:
+        elif not changed or _as_before(light, place.told):
             return place.told
         elif light.state is not State.UNKNOWN and (light.certainty is Certainty.CERTAIN or room < LADDER):
             return self._tell(place, self._settle(errand.watch, errand.fact), seen)
@@ -396,6 +397,23 @@ class _Errand:
         repeats = sum(lasted_ns > after * SECOND for after in REPEATS_S)
         self._take(now, max(0, repeats - self._reserved))
         self._reserved = 0
+
+
+def _as_before(light: Verdict, told: Verdict | None) -> bool:
+    """Whether a look shows the very refusal that is known to be a missing machine: the router's word for that comes
+    at once, or seconds late, by how long it has been looking."""
+    if told is None or told.cause != "host-unreachable":
+        return False
+    return (light.reason, light.reason_address) == (told.reason, told.reason_address)
+
+
+def _reached_nobody(verdict: Verdict, *, new: bool) -> bool:
+    """Whether the SYNs of this look can't have got to the port. `new`: it is this look's own verdict. A machine that
+    boots is then seen at the next look, not when the account allows it again."""
+    if verdict.cause == "neighbor-unreachable":  # none went out
+        return True
+    # The router before it says that nobody is there: they ended with it.
+    return new and verdict.cause == "host-unreachable" and verdict.certainty is Certainty.CERTAIN
 
 
 def _decided(e: Evidence) -> bool:

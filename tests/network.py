@@ -131,6 +131,7 @@ class Network:
     frames: bool = True
     impostor: bool = False
     syns: list[tuple[float, Segment]] = field(default_factory=list)
+    nobody: list[tuple[float, Segment]] = field(default_factory=list)  # of these, what the last router gave up
     connects: list[Connect] = field(default_factory=list)
     sent_to: set[str] = field(default_factory=set)
     _connections: dict[int, Connection] = field(default_factory=dict)
@@ -221,6 +222,7 @@ class Network:
                 yield from self._answer(behaviour, segment, hop, self.routers[hop - 1])
                 return
         if self.dead:
+            self.nobody += [(now, segment)] * (segment.flags == "S")
             yield self._unreachable(segment.packet(), now)
         elif not segment.more:
             behaviour = self.ports.get(segment.dst.port, self.other_ports)

@@ -73,14 +73,15 @@ class Booting:
 
     def syns(self) -> list[float]:
         """When SYNs left that can reach the port. What the script has a kernel repeat after a connection was hung up
-        never left."""
+        never left; what the last router has no machine for ends there."""
         hung = {c.id: at / 1e9 for at, c in self.wire.commands if isinstance(c, Hang)}
         connects = [(at / 1e9, c) for at, c in self.wire.commands if isinstance(c, Connect) and not c.ttl]
         begun = [(at, hung.get(c.id, 1e18)) for at, c in connects]
         found = []
         for at, syn in self.network.syns:
             stale = any(start < at - 0.5 and end < at - 0.01 and abs(at - start - 1) < 0.01 for start, end in begun)
-            if syn.dst.port == 22 and syn.ttl >= self.network.distance and not stale:
+            ended = (at, syn) in self.network.nobody
+            if syn.dst.port == 22 and syn.ttl >= self.network.distance and not stale and not ended:
                 found.append(at)
         return sorted(found)
 
@@ -113,6 +114,15 @@ def test_a_machine_boots(mode: Mode) -> None:
     assert 40 <= closed < 70  # no longer than the budget makes it wait
     assert 60 <= up < 70
     assert boot.looks == boot.waited.looks > 4
+
+
+@BOTH
+def test_a_machine_that_boots_soon_is_seen_soon(mode: Mode) -> None:
+    """What a router had no machine for has cost the port nothing: no half minute goes by until the next look."""
+    boot = Booting(((0, DEAD), (12, CLOSED), (30, SSH)), mode)
+    assert boot.causes == ["host-unreachable", "no-listener", "up"]
+    dead, closed, up = (change.after_ns / 1e9 for change in boot.told)
+    assert (dead < 8, 12 <= closed < 20, 30 <= up < 45) == (True, True, True), (dead, closed, up)
 
 
 @BOTH
