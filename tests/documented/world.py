@@ -148,7 +148,8 @@ def _environment(folder: Path, home: Path) -> dict[str, str]:
         (shims / name).chmod(0o755)
     return environment({
         "PATH": f"{shims}:{os.environ.get('PATH', '/usr/bin')}:/usr/sbin:/sbin",
-        "PYTHONPATH": str(ROOT), "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "TZ": "UTC",
-        "LC_ALL": "C.UTF-8", "SSH_AUTH_SOCK": "", "PYTEST_ADDOPTS": "",
+        "PYTHONPATH": ":".join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+        "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "TZ": "UTC", "LC_ALL": "C.UTF-8",
+        "SSH_AUTH_SOCK": "", "PYTEST_ADDOPTS": "",
     })  # fmt: skip
 
