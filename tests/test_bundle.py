@@ -406,6 +406,16 @@ def test_what_can_not_be_meant(
     assert DROPPED.read_bytes() == before
 
 
+def test_a_configuration_may_redact_whatever_is_bundled(tmp_path: Path, capsys: Captured) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'redact = true\nredact-key = "{a_key(tmp_path, 1)}"\n', "utf-8")
+    assert run(["analyze", "-q", "--config", str(config), str(DROPPED)]) == 1
+    path = bundled(tmp_path / "x.zip", DROPPED, "--config", str(config))
+    assert b'"redacted": true' in members(path)[MANIFEST]
+    assert run(["analyze", "-q", "--config", str(config), "--redact", str(DROPPED)]) == 2
+    capsys.readouterr()
+
+
 def test_a_bundle_is_analyzed_alone_and_never_overwritten(whole: Path, capsys: Captured) -> None:
     before = whole.read_bytes()
     assert run(["analyze", str(whole), str(DROPPED)]) == 2

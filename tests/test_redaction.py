@@ -8,6 +8,8 @@ import ipaddress
 import json
 import os
 import re
+import shutil
+import subprocess
 import typing
 from enum import Enum
 from pathlib import Path
@@ -606,6 +608,21 @@ def as_they_are(verdict: dict[str, Any]) -> list[object]:
 def test_a_redacted_capture_gives_the_same_verdicts(source: Path, tmp_path: Path) -> None:
     copy = redacted(source, tmp_path)
     assert [as_they_are(one) for one in lines(copy)] == [judged(one) for one in lines(source)]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+@pytest.mark.parametrize("name", ["reset_r1", "drop_host-v6"])
+def test_wireshark_finds_the_same_checksums_right_and_wrong(name: str, tmp_path: Path) -> None:
+    fields = [f"{one}.checksum.status" for one in ("ip", "tcp", "icmp", "icmpv6")] + ["frame.number", "tcp.seq_raw"]
+    words = [word for one in fields for word in ("-e", one)]
+    checks = [word for one in ("ip", "tcp") for word in ("-o", f"{one}.check_checksum:TRUE")]
+
+    def told(path: Path) -> list[str]:
+        command = ["tshark", "-n", "-r", str(path), *checks, "-T", "fields", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    source = ROOT / "captures" / f"{name}.pcapng"
+    assert told(redacted(source, tmp_path)) == told(source)
 
 
 def test_numbers_times_and_drops_stay(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ RIVALS = (
     frozenset({"as_json", "as_jsonl", "as_csv"}),
     frozenset({"quiet", "verbose"}),
 )
+# What is only about what another option writes: a default for it counts where that one is given.
+BESIDE = {"bundle": frozenset({"redact", "redact_key"})}
 
 
 class Command(typer.core.TyperCommand):
@@ -43,6 +45,10 @@ class Command(typer.core.TyperCommand):
             for group in RIVALS:
                 if group & given.keys():
                     for name in group - given.keys():
+                        ctx.default_map.pop(name, None)
+            for option, others in BESIDE.items():
+                if option not in given and option not in ctx.default_map:
+                    for name in others:
                         ctx.default_map.pop(name, None)
         try:
             return list(super().parse_args(ctx, args))
