@@ -103,7 +103,9 @@ def _asked(cause: str, rules: list[Rule]) -> Iterator[str]:
     commands += [probe.command for probe in learning(_features(rules)) if probe.command]
     if last(cause) is Stage.LOGIN:
         commands += ["sudo netprobe scan --auth-methods HOST", "sudo netprobe doctor --user USER"]
-    yield from ("", "## One command", "", "```sh", *dict.fromkeys(commands), "```")
+    several = len(set(commands)) > 1
+    yield from ("", "## One of these commands" if several else "## One command", "")
+    yield from ("```sh", *dict.fromkeys(commands), "```")
 
 
 def _recorded(example: Example, names: list[str], report: Report) -> Iterator[str]:
@@ -122,7 +124,7 @@ def _recorded(example: Example, names: list[str], report: Report) -> Iterator[st
 
 def _sentence(text: str) -> str:
     text = text.rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text}." if re.match(r"[a-z]+\d", text) else f"{text[:1].upper()}{text[1:]}."  # r1 is a name
 
 
 def _packets(example: Example) -> Iterator[str]:
