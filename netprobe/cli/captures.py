@@ -10,6 +10,7 @@ from netprobe.addresses import parse_address
 from netprobe.bundle.settings import Settings
 from netprobe.errors import UsageError
 from netprobe.selection import Selection
+from netprobe.suggest import meant
 
 VANTAGES = ("client", "server", "middle")
 
@@ -93,7 +94,9 @@ def vantage(side: str) -> str | None:
     if side == "auto":
         return None
     if side not in VANTAGES:
-        raise UsageError(f"--vantage {side}: not known", "write --vantage client, server, middle or auto")
+        guess = meant(side, (*VANTAGES, "auto"))
+        right = "write --vantage client, server, middle or auto"
+        raise UsageError(f"--vantage {side}: not known", f"{right}; {guess}" if guess else right)
     return side
 
 

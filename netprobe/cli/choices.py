@@ -1,4 +1,4 @@
-"""Options that several commands share, word for word."""
+"""Options that several commands share, word for word, and what may not be said of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from netprobe.errors import UsageError
+from netprobe.suggest import meant
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of the table.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="One JSON line per verdict as it settles, and a summary.")]
@@ -49,3 +52,15 @@ RedactKey = Annotated[
         help="The key to map by (default: a new one each time).",
     ),
 ]
+
+
+COLORS = ("auto", "always", "never")
+
+
+def check(*, quiet: bool, verbose: int, color: str) -> None:
+    """Raises UsageError where -q, -v and --color make no sense."""
+    if quiet and verbose:
+        raise UsageError("-q and -v contradict each other", "give one of them")
+    if color not in COLORS:
+        guess = meant(color, COLORS)
+        raise UsageError(f"--color {color}: not known", guess or "write --color auto, always or never")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netprobe.cli.choices import Color, Html
+from netprobe.cli.choices import Color, Html, check
 
 if TYPE_CHECKING:
     from netprobe.doctor.collect import Machine
@@ -83,10 +83,7 @@ def doctor(
     from netprobe.errors import UsageError
     from netprobe.interrupts import Interrupts
 
-    if quiet and verbose:
-        raise UsageError("-q and -v contradict each other", "give one of them")
-    if color not in {"auto", "always", "never"}:
-        raise UsageError(f"--color {color}: not known", "write --color auto, always or never")
+    check(quiet=quiet, verbose=verbose, color=color)
     if watch is not None and not SHORTEST_S <= watch <= LONGEST_S:
         raise UsageError(f"--watch {watch:g}: out of range", f"from {SHORTEST_S:g} to {LONGEST_S:g} seconds")
     others = ["--json"] if as_json else []

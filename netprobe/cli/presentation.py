@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from netprobe.cli.choices import check
 from netprobe.cli.output import draws_unicode, show, show_octets, tell, terminal_height, terminal_width, wants_colour
 from netprobe.cli.progress import Progress, ReadingProgress, WaitingProgress
 from netprobe.errors import UsageError
@@ -45,10 +46,7 @@ class Presentation:
         asked = [form for form, wanted in forms.items() if wanted]
         if len(asked) > 1:
             raise UsageError(f"{asked[0]} and {asked[1]} are two forms of the same result", "give one of them")
-        if quiet and verbose:
-            raise UsageError("-q and -v contradict each other", "give one of them")
-        if color not in {"auto", "always", "never"}:
-            raise UsageError(f"--color {color}: not known", "write --color auto, always or never")
+        check(quiet=quiet, verbose=verbose, color=color)
         if everything and asked:
             raise UsageError(f"--all is about the table; {asked[0]} has every attempt anyway", "leave it out")
         self._form = "nothing" if instead else asked[0].lstrip("-") if asked else "table"
