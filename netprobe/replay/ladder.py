@@ -8,7 +8,6 @@ House rules of this file:
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 
 from netprobe.analyze import TUNNELS
@@ -16,6 +15,7 @@ from netprobe.errors import NetprobeError
 from netprobe.ladder import Kind, Step
 from netprobe.model import Endpoint, Frame, Record, Verdict
 from netprobe.replay.cases import Case
+from netprobe.report.columns import wrap
 from netprobe.report.escape import escape
 from netprobe.steps import Reader
 from netprobe.wire import facts
@@ -83,7 +83,7 @@ def _head(verdict: Verdict) -> list[str]:
     """Who is who."""
     client = f"client {verdict.client}, " if verdict.client is not None else ""
     text = escape(f"{client}server {Endpoint(verdict.address or verdict.target, verdict.port)}; {MARK} decides")
-    return textwrap.wrap(text, WIDTH, initial_indent=" " * 10, subsequent_indent=" " * 10)
+    return wrap(text, WIDTH, first=" " * 10, rest=" " * 10)
 
 
 def _packet(step: Step) -> str:
