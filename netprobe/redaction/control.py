@@ -18,6 +18,7 @@ _REDIRECT_4, _REDIRECT_6 = 5, 137
 _SOLICITATION, _ADVERTISEMENT, _ROUTER_SOLICITATION, _ROUTER_ADVERTISEMENT = 135, 136, 133, 134
 _GROUPS = (130, 131, 132)  # RFC 2710
 _MPLS_CLASS = 1  # RFC 4950
+_LEAST_QUOTE = 128  # RFC 4884 4
 
 
 class Network(Protocol):
@@ -57,6 +58,8 @@ class Control:
         """RFC 792, RFC 4443; RFC 4884 for what stands behind the quote where its length is told."""
         told = self._old[at + 5] * 4 if version == 4 else self._old[at + 4] * 8
         if (version == 4 and self._old[at] not in (3, 11, 12)) or (version == 6 and self._old[at] not in (1, 3)):
+            told = 0
+        if told < _LEAST_QUOTE:  # where it isn't told, or can't be meant
             told = 0
         stop = at + 8 + told if 0 < told <= end - at - 8 else end
         if depth < 4:

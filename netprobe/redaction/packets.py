@@ -136,11 +136,13 @@ class Packets:
 
     def _ipv4(self, at: int, end: int, depth: int, *, quoted: bool) -> None:
         header = (self._old[at] & 15) * 4 if end > at else 0
+        if quoted:  # of which no more is believed than evidence does
+            header = max(header, 20)
         if end - at < 20 or self._old[at] >> 4 != 4 or header < 20:
             self._zero(at + 1, end)
             return
         total = int.from_bytes(self._old[at + 2 : at + 4])
-        stop = min(end, at + max(total, header)) if total else end
+        stop = min(end, at + max(total, header)) if total and not quoted else end
         self._zero(stop, end)
         body = min(at + header, stop)
         changed = self._address(at + 12, 4) + self._address(at + 16, 4)
@@ -158,7 +160,7 @@ class Packets:
             self._zero(at + 1, end)
             return
         length = int.from_bytes(self._old[at + 4 : at + 6])
-        wire_end = at + 40 + length if length else end
+        wire_end = at + 40 + length if length and not quoted else end
         stop = min(end, wire_end)
         self._zero(stop, end)
         changed = self._address(at + 8, 16)
@@ -203,6 +205,8 @@ class Packets:
         elif protocol == (IP_ICMP if version == 4 else IP_ICMPV6):
             self._control.message(self._old, self._new, version, at, stop, depth)
             self._mend(at + 2, at, stop, changed if version == 6 else 0)
+        elif quoted and protocol in (IP_ICMP, IP_ICMPV6):  # of the other version: its numbers count all the same
+            self._zero(at + 8, stop)
         elif protocol in (IP_IPV4, IP_IPV6, IP_GRE, IP_ETHERIP) and depth < _DEEPEST:
             self._inside(*tunnels.by_protocol(self._old, at, stop, protocol), at, stop, depth)
             if protocol == IP_GRE and stop - at >= 8 and self._old[at] & 0x80:

@@ -57,6 +57,10 @@ class CaptureReader:
             self._reading = pcap.Reading(self._bytes, self._notes)
         else:
             self.close()
+            if magic == b"PK\x03\x04":
+                raise UnreadableCapture(
+                    f"{self.name} is a zip file. A bundle is analyzed as a file by itself: netprobe analyze FILE.zip"
+                )
             raise UnreadableCapture(
                 f"{self.name} is not a capture: it {'unpacks to' if self.compression else 'begins with'} "
                 f"{magic.hex() or 'nothing'}. Give a pcap or pcapng file, plain or compressed (gzip, zstd, lz4, xz)."

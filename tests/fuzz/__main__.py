@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-NAMES = ("pcap", "pcapng", "compressed", "headers", "quotes", "openings", "sessions", "cases")
+NAMES = ("pcap", "pcapng", "compressed", "headers", "redaction", "bundles", "quotes", "openings", "sessions", "cases")
 UNAVAILABLE = 0  # no failure of the program: atheris has wheels for some systems only
 
 

@@ -20,8 +20,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netprobe import greeting, ssh
+from netprobe.bundle.contents import Manifest
+from netprobe.bundle.reading import opened
+from netprobe.bundle.writing import write
 from netprobe.errors import NetprobeError, UnreadableCapture
 from netprobe.model import Frame, Record
+from netprobe.redaction.capture import maps
+from netprobe.redaction.flows import Flows
+from netprobe.redaction.packets import Packets
 from netprobe.ssh.session import Session
 from netprobe.tracker import columns
 from netprobe.tracker.decode import decode
@@ -199,6 +205,56 @@ def cases(data: bytes) -> None:
         assert reader.load(path).capture == _folder() / "case.pcap"
 
 
+_BY = maps(b"a key of thirty-two octets, 1234")
+# What a verdict rests on of a segment or an ICMP error, addresses aside.
+_KEPT = (
+    columns.D_TTL, columns.D_TOS, columns.D_SPORT, columns.D_DPORT, columns.D_SEQ, columns.D_ACK, columns.D_FLAGS,
+    columns.D_WINDOW, columns.D_OPTIONS, columns.D_PAYLOAD, columns.D_IP_ID, columns.D_FLOW,
+)  # fmt: skip
+_KEPT_OF_ERRORS = (
+    columns.D_TTL, columns.D_TYPE, columns.D_CODE, columns.D_Q_SPORT, columns.D_Q_DPORT, columns.D_Q_SEQ,
+    columns.D_Q_TTL, columns.D_Q_TOS, columns.D_Q_PROTOCOL,
+)  # fmt: skip
+
+
+def redaction(data: bytes) -> None:
+    """A frame is rewritten without an exception, and what is decoded of it stays, addresses aside."""
+    link, octets = LINKS[data[0] % len(LINKS)] if data else 1, data[1:]
+    frame = Frame(1, 0, link, octets, len(octets))
+    flows = Flows(_BY.key_pseudonym)
+    Packets(_BY.addresses, flows.note).frame(frame)
+    flows.finish()
+    found = Packets(_BY.addresses, flows.stays).frame(frame)
+    assert len(found.data) == len(octets) or found.link_type == 101
+    before, after = [0] * columns.DECODED, [0] * columns.DECODED
+    decode(octets, 0, len(octets), link, before)
+    decode(found.data, 0, len(found.data), found.link_type, after)
+    kind = before[columns.D_PROTOCOL]
+    if kind in (columns.P_TCP, columns.P_ICMP_ERROR):
+        kept = _KEPT if kind == columns.P_TCP else _KEPT_OF_ERRORS
+        assert after[columns.D_PROTOCOL] == kind
+        assert [after[n] for n in kept] == [before[n] for n in kept]
+
+
+def bundles(data: bytes) -> None:
+    """A zip file that is no bundle is told so; nothing is left of it."""
+    path = _folder() / "bundle.zip"
+    path.write_bytes(data)
+    with contextlib.suppress(UnreadableCapture), opened(path) as bundle:
+        assert bundle.capture.is_file()
+        assert bundle.verdicts.is_file()
+    assert not [one for one in _folder().iterdir() if one.name.startswith("netprobe-")]
+
+
+def _bundle() -> bytes:
+    """A small one."""
+    capture = io.BytesIO(_LEGAL[0])
+    manifest = Manifest(command="scan", made="")
+    target = io.BytesIO()
+    write(target, manifest, capture, [b"{}"], ["<p>"], set())
+    return target.getvalue()
+
+
 _LEGAL = [legal.data for legal in legal_files().values()]
 _CASE = b"""about = "a"\norigin = "lab: b"\n[[expect]]\nserver = "192.0.2.1:22"\nstate = "closed"\ncause = "no-listener"
 certainty = "likely"\n"""
@@ -210,6 +266,14 @@ TARGETS = {
         compressed, (b"\0" + gzip.compress(_LEGAL[0])[3:], b"\1" + lzma.compress(_LEGAL[0])[6:], b"\2\x00\x38\x01\0\0")
     ),
     "headers": Target(headers, (b"\1" + FRAME, b"\7" + PACKET, b"\x0b" + bytes(16) + PACKET)),
+    "redaction": Target(
+        redaction,
+        (
+            b"\1" + FRAME, b"\7" + PACKET, b"\x0b" + bytes(16) + PACKET, b"\7" + icmp_error(B, A, 3, 13, PACKET),
+            b"\7" + ip_packet(A6, B6, 6, PACKET[20:]),
+        ),
+    ),
+    "bundles": Target(bundles, (_bundle(), _bundle()[:-30])),
     "quotes": Target(quotes, (b"\0" + PACKET, b"\2" + PACKET[40:], b"\3" + PACKET[40:], b"\4" + PACKET[20:28])),
     "openings": Target(
         openings, (b"SSH-2.0-OpenSSH_9.2p1\r\n\0\0\1\4\5\x14", b"220 mx ESMTP\r\n", b"hello\r\nSSH-2.0-x\r\n")
