@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import typing
 from enum import Enum
@@ -45,9 +46,12 @@ from netprobe.redaction.packets import Packets
 from netprobe.redaction.prefixes import PrefixMap
 from netprobe.redaction.streams import Direction, masked, opened
 from netprobe.redaction.sums import summed
+from netprobe.tracker import columns
+from netprobe.tracker.decode import decode
 from netprobe.wire import facts as wire_facts
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
+from tests import wrappings
 
 inet = pytest.importorskip("scapy.layers.inet")
 inet6 = pytest.importorskip("scapy.layers.inet6")
@@ -333,6 +337,55 @@ def test_what_is_not_read_is_dropped() -> None:
         (b"any header with a switch by name", 9999),
     ):
         assert b"switch" not in rewritten(data, link_type).data
+
+
+NUMBERS = (
+    columns.D_PROTOCOL, columns.D_VERSION, columns.D_TTL, columns.D_TOS, columns.D_IP_ID, columns.D_SPORT,
+    columns.D_DPORT, columns.D_SEQ, columns.D_ACK, columns.D_FLAGS, columns.D_WINDOW, columns.D_OPTIONS,
+    columns.D_PAYLOAD,
+)  # fmt: skip
+
+
+def decoded(data: bytes, link_type: int) -> tuple[list[int], list[list[int]]]:
+    """What evidence counts with, and the addresses."""
+    d = [0] * columns.DECODED
+    decode(data, 0, len(data), link_type, d, 4)
+    return [d[n] for n in NUMBERS], [d[at : at + 4] for at in (columns.D_SRC, columns.D_DST)]
+
+
+INSIDE = {"of IPv4": bytes(PACKETS["syn"]), "of IPv6": bytes(PACKETS["syn of IPv6"])}
+WRAPPED = {
+    **{name: (kind, wrap) for name, (kind, wrap) in wrappings.LINKS.items()},
+    **{name: (101, wrap) for name, (_, wrap) in wrappings.TUNNELS.items()},
+}
+
+
+@pytest.mark.parametrize("version", INSIDE)
+@pytest.mark.parametrize("name", WRAPPED)
+def test_a_packet_is_found_behind_every_link_header_and_in_every_tunnel(name: str, version: str) -> None:
+    link_type, wrap = WRAPPED[name]
+    plain, data = INSIDE[version], wrap(INSIDE[version])
+    frame = rewritten(data, link_type)
+    numbers, ends = decoded(frame.data, frame.link_type)
+    assert numbers == decoded(data, link_type)[0]
+    assert ends == decoded(rewritten(plain).data, 101)[1] != decoded(plain, 101)[1]
+    assert not [one for one in (A, B, A6, B6) if ipaddress.ip_address(one).packed in frame.data]
+
+
+def test_extensions_of_errors_keep_labels_and_lose_names() -> None:
+    quote = bytes(QUOTED).ljust(128, b"\0")
+    label = struct.pack("!HBBI", 8, 1, 1, 0x12345140)
+    name = struct.pack("!HBB", 16, 2, 2) + b"\x0cge-0/0/1.7\0"
+    objects = b"\x20\0\0\0" + label + name
+    total = 0xFFFF - summed(objects)
+    error = struct.pack("!BBHBBH", 11, 0, 0, 0, 32, 0) + quote + objects[:2] + total.to_bytes(2) + objects[4:]
+    new = rewritten(bytes(inet.IP(src=C, dst=A, proto=1) / error)).data
+    extension = new[20 + 8 + 128 :]
+    assert label in extension
+    assert b"ge-0" not in extension
+    assert len(extension) == len(objects)
+    assert summed(extension) in (0, 0xFFFF)
+    assert four(B) in new[28:156]
 
 
 @given(st.binary(max_size=120), st.sampled_from([0, 1, 9, 50, 51, 101, 104, 105, 113, 127, 192, 219, 239, 258, 276, 5]))
