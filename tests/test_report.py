@@ -159,6 +159,15 @@ def test_neighbours_that_say_the_same_share_their_block() -> None:
     assert text.count(" port 22: closed") == 5
 
 
+@pytest.mark.parametrize("width", [40, 50])
+def test_a_narrow_terminal_gets_no_columns(width: int) -> None:
+    report = a_report(a_verdict(target="gateway.of.a.long.name.example"), an_up_verdict())
+    text = render(report, width=width, verbosity=-1)
+    assert max(map(len, text.splitlines())) <= width
+    assert "reset-by-host-firewall" in text
+    assert text.startswith("gateway.of.a.long.name.example")
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
 def test_a_terminal_is_not_overrun(width: int) -> None:
     long = "2001:db8:1234:5678:9abc:def0:1234:5678"

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
+from netprobe.cli import progress
 from netprobe.errors import NetprobeError
 from netprobe.report.escape import escape
 
@@ -95,8 +96,8 @@ def tell(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        if sys.stderr.isatty():
-            line = f"\r\x1b[K{line}" if os.environ.get("TERM", "dumb") != "dumb" else line
+        if progress.drawn:
+            line = f"\r\x1b[K{line}"
         sys.stderr.write(line)
         sys.stderr.flush()
     except OSError:

@@ -18,6 +18,8 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
+# Whether a line stands on the terminal that whoever writes there must take away.
+drawn = False
 _FIRST_S = 2.0
 _EVERY_S = 0.5
 
@@ -52,8 +54,10 @@ class Progress:
 
     def clear(self) -> None:
         """Take the line away, since the result is about to be written over it; it comes again by itself."""
-        if self._wanted:
+        global drawn  # noqa: PLW0603 - there is one terminal
+        if drawn:
             self._write("\r\x1b[K")
+            drawn = False
 
     def advance(self) -> None:
         """One more verdict is known."""
@@ -81,13 +85,15 @@ class Progress:
         return ", ".join(parts)
 
     def _show(self, number: int, frame: FrameType | None) -> None:
+        global drawn  # noqa: PLW0603 - there is one terminal
+        drawn = True
         room = shutil.get_terminal_size().columns - 1
         line = self.line(time.monotonic() - self._started)
         self._write(f"\r\x1b[K{line if len(line) <= room else line[: max(room - 3, 0)] + '...'}")
 
     def _tell(self, number: int, frame: FrameType | None) -> None:
         """SIGUSR1: the same as a line that stays, also where there is no terminal."""
-        start = "\r\x1b[K" if self._wanted else ""
+        start = "\r\x1b[K" if drawn else ""
         self._write(f"{start}netprobe: {self.line(time.monotonic() - self._started)}\n")
 
     @staticmethod

@@ -163,7 +163,7 @@ def _others(verdict: Verdict, verbosity: int, terse: int = 0) -> Iterator[tuple[
         yield from _labelled("it said", [excerpt(readable(text)) for text in said])
     for label, texts in (*exchange.lines(verdict, verbosity), *login.lines(verdict, verbosity)):
         yield from _labelled(label, texts)
-    if terse:
+    if terse and verdict.cause != "up":
         yield "more", _MORE
     if verbosity > 0:
         yield from _labelled("packets", [_packet(cited) for cited in verdict.evidence])

@@ -17,7 +17,7 @@ from netprobe.report.columns import Layout, columns, ljust
 from netprobe.report.details import Drawing, block, entry, heading
 from netprobe.report.paint import Paint, fold, painted, plain
 from netprobe.report.summary import PLACES, Cause, Outline, Span, Summary, begun, outline
-from netprobe.report.table import GAP, closing, excess, fold_cells
+from netprobe.report.table import GAP, closing, excess, fold_cells, stacked, too_narrow
 
 # Rows of servers in the summary, over all causes, and for one cause.
 SERVER_ROWS = 20
@@ -99,7 +99,10 @@ def _summary(summary: Summary, width: int | None, paint: Paint) -> str:
     layout = Layout()
     hidden = [[layout.hide(cell) for cell in cells] for cells in rows]
     headers, rows = _narrowed(headers, hidden, width, ("LAST", "FIRST"))
+    unfolded = [list(cells) for cells in rows]
     fold_cells(headers, rows, width, ((3, 12), (2, 24)))
+    if width is not None and too_narrow(headers, rows, width):
+        return layout.show("\n".join(stacked(unfolded, width)))
     return layout.show(_aligned(headers, rows, {0, 1, len(headers) - 1}, paint, bold))
 
 
@@ -180,8 +183,12 @@ def _failing(summary: Summary, width: int | None, paint: Paint) -> str:
     if excess(headers, rows, width) > 0:
         for cells in rows:
             cells[-2] = cells[-2].partition(" ")[0]  # how certain it is stands with the examples, too
+    unfolded = [list(cells) for cells in rows]
     fold_cells(headers, rows, width, ((-1, 12), (-3, 15), (-4, 15)))
-    table = layout.show(_aligned(headers, rows, {0}, paint, set()))
+    if width is not None and too_narrow(headers, rows, width):
+        table = layout.show("\n".join(stacked(unfolded, width)))
+    else:
+        table = layout.show(_aligned(headers, rows, {0}, paint, set()))
     more = summary.failed - len(shown)
     if not more:
         return f"The failing attempts:\n\n{table}"

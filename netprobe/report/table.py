@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 
 from netprobe.model import Mode, State, Verdict
 from netprobe.report import CrossCheck, Report, by_cause, pair
-from netprobe.report.columns import SECOND, Layout
+from netprobe.report.columns import SECOND, Layout, wrap
 from netprobe.report.details import TERSEST, Drawing, details, has_name, where
 from netprobe.report.escape import escape, excerpt
 from netprobe.report.paint import Paint, fold, painted, plain
 
+NARROW = 60
 GAP = 2  # tabulate's "plain" puts two blanks between columns
 _DIFFERENCES = 10
 _STATE_COLOUR = {State.OPEN: "green", State.CLOSED: "red", State.FILTERED: "yellow", State.UNKNOWN: "magenta"}
@@ -94,7 +95,14 @@ def _table(verdicts: Sequence[Verdict], width: int | None, paint: Paint) -> str:
         # Too narrow for both: the name above its address, in one column.
         headers = headers[:1] + headers[2:]
         rows = [["\n".join(dict.fromkeys(row[:2])).removesuffix("\n-"), *row[2:]] for row in rows]
+    whole = [list(row) for row in rows]
     fold_cells(headers, rows, width)
+    if width is not None and too_narrow(headers, rows, width):
+        blocks = []
+        for verdict, block in zip(verdicts, stacked(whole, width), strict=True):
+            state = paint(_colour_of(verdict), verdict.state)
+            blocks.append(re.sub(rf"(?<!\S){verdict.state}(?!\S)", state, block, count=1))
+        return layout.show("\n".join(blocks))
     # The headers go in as a row: tabulate would widen every column that has a header by two blanks. Colour comes after
     # it: it would strip every cell of codes again to see how wide it is. Wide characters come back last: whether
     # tabulate knows of them depends on what else is installed.
@@ -144,6 +152,20 @@ def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
 
 def _width(cell: str) -> int:
     return len(cell) if "\n" not in cell else max(map(len, cell.split("\n")))
+
+
+def too_narrow(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a narrow terminal has no room for a table that was folded. On one of usual width a table that is a
+    little too wide is still easier to read than none."""
+    return width < NARROW and excess(headers, rows, width) > 0
+
+
+def stacked(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Rows for which a terminal has no room as a table: one after the other, each folded."""
+    return [
+        "\n".join(wrap("  ".join(cell.replace("\n", " ").strip() for cell in row if cell), width, rest="    "))
+        for row in rows
+    ]
 
 
 def excess(headers: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> int:
