@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING
 
 from netprobe.errors import CannotMeasure, NetprobeError
 from netprobe.interrupts import Interrupts, check
-from netprobe.keeping import Keeping
 from netprobe.ladder import LadderOf, Log
 from netprobe.model import Fact, Mode, Record, SettledFact, TargetFact, Verdict
 from netprobe.options import AnalyzeOptions
-from netprobe.packing import Noted, Noting, Packing
 from netprobe.probelog import log_of
 from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
-from netprobe.report.html.attempts import Attempts
 from netprobe.report.summary import outline
 from netprobe.rereading import ladder_of
 from netprobe.settling import engines
@@ -39,7 +36,10 @@ from netprobe.wire.batches import Compile
 from netprobe.wire.capture import Batch, CaptureReader
 from netprobe.wire.merge import MergedCaptures
 
-if TYPE_CHECKING:  # loaded only where tshark is asked for something
+if TYPE_CHECKING:  # loaded only where somebody asks for them: tshark, formats for many attempts, a pipe's packets
+    from netprobe.keeping import Keeping
+    from netprobe.packing import Noted, Noting
+    from netprobe.report.html.attempts import Attempts
     from netprobe.settling.asking import Asked
 
 __all__ = ["NO_OUTLETS", "Analysis", "Outlets", "analyze", "run"]
@@ -238,7 +238,11 @@ def _read(
     else:
         depth = TUNNELS if options.tunnels else 0
         piped = not reader.size and (outlets.lines is None or bool(outlets.sinks))
-        noting = Noting(engine, vantage=options.vantage, depth=depth) if outlets.sinks or piped else None
+        noting: Noting | None = None
+        if outlets.sinks or piped:
+            from netprobe.packing import Noting, Packing
+
+            noting = Noting(engine, vantage=options.vantage, depth=depth)
         settling = noting or Settling(engine, vantage=options.vantage, depth=depth)
         marks = None if asked is None else asked.marks(reader)
         selection = options.selection.also(options.servers)
@@ -253,6 +257,8 @@ def _read(
                 Packing(noting, engine, selection, sink).pack for sink in outlets.sinks
             ]
             if piped:
+                from netprobe.keeping import Keeping
+
                 taker = keeping = Keeping(noting, depth, marks, compiled=engine.compiled)
                 takers.append(keeping.settled)
                 every = keeping.batches(every)

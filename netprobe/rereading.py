@@ -13,17 +13,19 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from netprobe import sifting
 from netprobe.errors import NetprobeError
 from netprobe.ladder import Gap, Ladder, LadderOf
 from netprobe.model import Frame, Record, Verdict
-from netprobe.sifting import Wanted
 from netprobe.steps import MOST as ROWS
 from netprobe.steps import ladder
 from netprobe.wire.batches import Compile
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.merge import MergedCaptures
+
+if TYPE_CHECKING:
+    from netprobe.sifting import Wanted
 
 # Reading so many bytes again, packet by packet, takes about a tenth of a second; through tunnels, which arrays can't
 # look into, a second is taken.
@@ -80,6 +82,8 @@ class _Again:
         """Read large captures for all of these at once."""
         if not self._there() or not self._large():
             return
+        from netprobe import sifting
+
         asked = {_key(one): one for one in verdicts if one.evidence and _key(one) not in self._known}
         self._known.update(dict.fromkeys(asked))
         if not asked:
@@ -94,6 +98,8 @@ class _Again:
                 continue
 
     def _sift(self, files: Sequence[Path], asked: Sequence[Wanted]) -> None:
+        from netprobe import sifting
+
         reader = MergedCaptures(files) if self._together else CaptureReader(files[0])
         most = MOST_INTERPRETED if self._compiled is None else MOST_SIFTED
         sifting.sift(reader.batches(compiled=self._compiled), asked, most)

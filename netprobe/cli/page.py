@@ -14,7 +14,6 @@ from typing import Protocol
 from netprobe import __version__
 from netprobe.errors import UsageError
 from netprobe.report import Report
-from netprobe.report.html.attempts import Attempts
 
 # A capture up to so many bytes is named with its checksum.
 HASHED = 100_000_000
@@ -35,6 +34,8 @@ class Page:
     """The page in the making. `inputs`: the captures that are read."""
 
     def __init__(self, output: Sink, inputs: Sequence[Path]) -> None:
+        from netprobe.report.html.attempts import Attempts
+
         self._output = output
         self._inputs = inputs
         self.attempts = self.sink = Attempts()
