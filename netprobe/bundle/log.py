@@ -10,7 +10,7 @@ from netprobe.report.escape import escape
 from netprobe.report.json import timestamp
 
 # So many lines; the capture has the rest.
-MOST = 100_000
+MOST = 20_000
 _HEAD = """\
 # Every packet of capture.pcapng, and every fact beside them: what the resolver, the kernel and connect() said.
 # * marks what a verdict rests on; then the frame's number in Wireshark, its time, which way it went, and what it is.
