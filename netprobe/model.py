@@ -107,6 +107,7 @@ class TargetFact(Fact):
     mode: Mode = Mode.RAW
     patient: bool = False
     banner_wait_ns: int = 12_000_000_000
+    sweep: bool = False  # one SYN, repeated while it is silent, and nothing else is sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +206,16 @@ class LinkFact(Fact):
 
     interface: str
     state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFact(Fact):
+    """A sweep found that `sender` limits its ICMP errors: it rejects others of the neighbourhood of `address`, and no
+    more than about `per_s` a second."""
+
+    address: str
+    sender: str
+    per_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -664,4 +675,5 @@ class Verdict:
     path: tuple[Hop, ...] = field(default=())
     vantage: str | None = None  # the side from which a capture was taken: client, server, middle
     credentials: Credentials | None = None  # the user's side of a login, where a scan was told for whom
+    basis: str | None = None  # what a sweep's verdict rests on: sweep (its one SYN), scan (all probes)
     pair: Pair | None = None  # what a second capture, taken at the other end, adds

@@ -15,6 +15,7 @@ from netprobe.selection import Selection
 from netprobe.targets import Target
 
 DEFAULT_RATE = 500.0
+DEFAULT_SWEEP_RATE = 1000.0
 DEFAULT_BANNER_WAIT_S = 12.0
 
 
@@ -45,6 +46,30 @@ class ScanOptions:
     def saves(self) -> bool:
         """Whether packets are saved."""
         return self.write is not None or self.keep is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOptions:
+    """One `netprobe scan --sweep`. `targets` are addresses, blocks and ranges as typed; `retries`: how often a silent
+    pair is asked again; `shard`: this machine's part and how many there are, from (1, 1); `resume`: a file that holds
+    how far it came; `silent`: tell of each silent pair; `budget`: how many pairs get a scan's full diagnosis besides;
+    `patient`: ask again, slowly, where errors are limited."""
+
+    targets: tuple[str, ...]
+    ports: tuple[int, ...] = (22,)
+    families: tuple[int, ...] = (4, 6)
+    exclude: tuple[Network, ...] = ()
+    expect: str | None = None
+    rate: float = DEFAULT_SWEEP_RATE
+    retries: int = 1
+    shard: tuple[int, int] = (1, 1)
+    resume: Path | None = None
+    budget: int = 0
+    patient: bool = False
+    silent: bool = False
+    interface: str | None = None
+    source_port: int | None = None
+    consent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -251,6 +251,24 @@ def _of_octets(host: str, text: str) -> tuple[int, Iterator[str]]:
     return count, _safe(".".join(map(str, octets)) for octets in product(*columns))
 
 
+def octet_intervals(text: str) -> list[tuple[int, int]] | None:
+    """An octet range as first and last addresses, in order; None where the text has another form."""
+    if not _OCTETS.fullmatch(text) or text.count(".") != 3:
+        return None
+    spans = [(0, 0)]
+    for n, part in enumerate(reversed(text.split("."))):
+        width = 256**n
+        found: list[tuple[int, int]] = []
+        for value in sorted(_octet(part, text)):
+            for first, last in spans:
+                if found and found[-1][1] + 1 == value * width + first:
+                    found[-1] = found[-1][0], value * width + last
+                else:
+                    found.append((value * width + first, value * width + last))
+        spans = found
+    return spans
+
+
 def _octet(part: str, text: str) -> tuple[int, ...]:
     """The values of one part: `7`, `1-254`, `-`, `*`, `1,3,5-7`."""
     values: dict[int, None] = {}

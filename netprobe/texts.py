@@ -73,6 +73,8 @@ def values(e: Evidence, origin: Origin) -> dict[str, object]:
         "our": "our" if e.host is None else "the client's",
         "we": "we" if e.host is None else "the client",
         "syn_tos": _syn_tos(e),
+        "limiter": e.limiter.sender if e.limiter is not None else "a router",
+        "limit": e.limiter.per_s if e.limiter is not None else 1,
     }
     found.update(PAIRED | e.paired)
     _sides(found, e)

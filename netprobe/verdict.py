@@ -51,6 +51,7 @@ def diagnose(e: Evidence) -> Verdict:
         path=_path(e),
         vantage=_vantage(e),
         credentials=_credentials(e),
+        basis=e.features.get("basis"),
     )
 
 

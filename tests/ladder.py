@@ -3,7 +3,8 @@
 client 192.0.2.1                 who asks (default), and `server 203.0.113.5 22` who is asked
 link sll2                        one of packets.LINKS
 direction unknown                a capture that doesn't say which way packets go; `direction server`: taken there
-target any kernel patient        what the scan expected, and how it looked; `passive`: no scan, a stranger's capture
+target any kernel patient        what the scan expected, and how it looked; `passive`: no scan, a stranger's capture;
+                                 `sweep`: one SYN and no other probe
 vantage server                   what --vantage tells of a stranger's capture
 0.000 > S tos 0x48 [mss,sack]    a segment of the client: flags, fields, options
 0.021 < RA ttl 62 win 0          a segment of the server; numbers fit unless said otherwise: `seq +1`, `ack 7`
@@ -35,6 +36,7 @@ from netprobe.model import (
     Fact,
     Frame,
     IcmpError,
+    LimitFact,
     LinkFact,
     Mode,
     NeighborFact,
@@ -159,6 +161,7 @@ class Ladder:
     mode: Mode = Mode.RAW
     patient: bool = False
     passive: bool = False
+    sweep: bool = False
     vantage: str | None = None
     unresolved: bool = False
     until_ns: int | None = None
@@ -188,6 +191,7 @@ class Ladder:
             expect=self.expect,
             mode=self.mode,
             patient=self.patient,
+            sweep=self.sweep,
         )
         until_ns = self.until_ns or last
         return Scene(self.records, target, until_ns, tuple(self.expected), self.passive, self.vantage)
@@ -210,6 +214,7 @@ class Ladder:
                 self.mode = Mode.CONNECT if "kernel" in words else Mode.RAW
                 self.patient = "patient" in words
                 self.passive = "passive" in words
+                self.sweep = "sweep" in words
                 self.unresolved = "unresolved" in words
             case ["vantage", side]:
                 self.vantage = side
@@ -319,6 +324,7 @@ class Ladder:
             ),
             "neighbour": lambda: NeighborFact(address=first, state=rest[1]),
             "link": lambda: LinkFact(interface=first, state=rest[1]),
+            "limit": lambda: LimitFact(address=self.server, sender=first, per_s=1),
             "drops": lambda: DropFact(count=int(first)),
             "blocked": lambda: BlockedFact(address=self.server, port=self.port, error=first),
             "offer": lambda: ClientOfferFact(

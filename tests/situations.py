@@ -1265,4 +1265,57 @@ SITUATIONS: dict[str, str] = KEX_SITUATIONS | SESSION_SITUATIONS | LOGIN_SITUATI
         9.00 > who-has 192.0.2.5
         expect NP186 host-silent possible filtered
     """,
+    # ------------------------------------------------------------- a sweep's one SYN
+    "sweep_open": """
+        target sweep
+        0.0 > S tos 0x48 [mss]
+        0.02 < SA ttl 60
+        expect NP801 up possible open
+    """,
+    "sweep_open_any_service": """
+        server 203.0.113.5 8080
+        target any sweep
+        0.0 > S tos 0x48 [mss]
+        0.02 < SA ttl 60
+        expect NP802 up likely open
+    """,
+    "sweep_reset_as_netfilter_writes_it": """
+        target sweep
+        0.0 > S tos 0x48 [mss]
+        0.02 < RA ttl 60 tos 0 win 0
+        expect NP803 reset-by-host-firewall possible closed
+    """,
+    "sweep_reset_of_another_stack": """
+        target sweep
+        0.0 > S tos 0x48 [mss]
+        0.02 < RA ttl 120 tos 0 win 0 id 77
+        expect NP804 no-listener possible closed
+    """,
+    "sweep_reset_of_a_linux_stack": """
+        target sweep
+        0.0 > S tos 0x48 [mss]
+        0.02 < RA ttl 60 tos 0x48 win 0
+        expect NP121 no-listener likely closed
+    """,
+    "sweep_rejected_by_the_host": """
+        target sweep
+        0.0 > S tos 0x48 [mss]
+        0.02 < icmp 3/3 from 203.0.113.5 ttl 60
+        expect NP132 rejected-by-host certain filtered
+    """,
+    "sweep_silent_beside_a_limit": """
+        target sweep
+        0.0 > S tos 0x48 [mss]
+        1.1 > S tos 0x48 [mss]
+        1.2 fact limit 198.51.100.1
+        until 4.4
+        expect NP805 rejected-on-path possible filtered
+    """,
+    "sweep_silent": """
+        target sweep
+        0.0 > S tos 0x48 [mss]
+        1.1 > S tos 0x48 [mss]
+        until 4.4
+        expect NP806 host-silent possible filtered
+    """,
 }

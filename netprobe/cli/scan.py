@@ -109,7 +109,13 @@ def scan(
     banner_wait: Annotated[
         float, typer.Option("--banner-wait", metavar="SECONDS", help="How long to wait for a server's first words.")
     ] = 12.0,
-    rate: Annotated[float, typer.Option("--rate", metavar="N", help="At most this many packets a second.")] = 500.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", metavar="N", help="At most this many packets a second (default: 500; of a sweep 1,000).",
+            show_default=False,
+        ),
+    ] = None,
     connect: Annotated[bool, typer.Option("--connect", help="Ordinary connections only, as without root.")] = False,
     exclude: Annotated[
         list[str] | None,
@@ -120,6 +126,33 @@ def scan(
         typer.Option("--exclude-file", metavar="FILE", help="The same, from a file.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, more than 1,024 pairs of address and port.")] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Networks, not hosts: one SYN to each address and port, at --rate.")
+    ] = False,
+    retries: Annotated[
+        int, typer.Option("--retries", metavar="N", help="Of a sweep: ask what is silent again so often.")
+    ] = 1,
+    diagnose: Annotated[
+        int,
+        typer.Option(
+            "--diagnose", metavar="N",
+            help="Of a sweep: the full diagnosis for up to N answers that leave rivals, some of each kind.",
+        ),
+    ] = 0,
+    silent: Annotated[
+        bool, typer.Option("--silent", help="Of a sweep: a line for each silent pair, too, not only their number.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Of a sweep: this machine's part of N.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", metavar="FILE", help="Of a sweep: note there how far it is, and go on from there.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Find out why a TCP connection to TARGET fails: the cause, who made it, and the packets that prove it.
 
@@ -133,14 +166,36 @@ def scan(
       sudo netprobe scan --html report.html server.example.com
       sudo netprobe scan --bundle evidence.zip --redact server.example.com
       sudo netprobe scan --patient -vv server.example.com
+      sudo netprobe scan --sweep --yes --rate 5000 -p 22 --jsonl 198.18.0.0/16
     """
+    from netprobe.cli import sweeping
+
+    if sweep:
+        sweeping.without_sweep(
+            {
+                "--identify": identify, "--auth-methods": auth_methods, "--user": user is not None, "-w": write is not None,
+                "--doctor": doctor is not None, "--marked": marked, "--connect": connect,
+            }
+        )  # fmt: skip
+        sweeping.sweep(
+            targets or (), as_json=as_json, as_jsonl=as_jsonl, xml=xml, html=html, quiet=quiet, verbose=verbose,
+            color=color, input_list=input_list, ports=ports, only_v4=only_v4, only_v6=only_v6, exclude=exclude or (),
+            exclude_file=exclude_file or (), expect=expect, rate=rate, retries=retries, part=shard, resume=resume,
+            budget=diagnose, patient=patient, silent=silent, interface=interface, source_port=source_port, consent=yes,
+        )  # fmt: skip
+    sweeping.only_with_sweep(
+        {
+            "--retries": retries != 1, "--diagnose": diagnose != 0, "--silent": silent, "--shard": shard is not None,
+            "--resume": resume is not None,
+        }
+    )  # fmt: skip
     from netprobe import scan as driver
     from netprobe.cli import request
     from netprobe.cli.bundle import BundleFile, of_scan, wanted
     from netprobe.cli.exports import Exports
     from netprobe.cli.joining import joining
     from netprobe.cli.presentation import Presentation
-    from netprobe.options import ScanOptions
+    from netprobe.options import DEFAULT_RATE, ScanOptions
     from netprobe.ports import parse_ports
 
     exports = Exports(xml=xml, html=html)
@@ -159,7 +214,7 @@ def scan(
         ScanOptions(
             targets=found, ports=port_list, families=families, exclude=excluded, expect=expect, identify=identify,
             patient=patient, elsewhere=not no_elsewhere, write=write, source_port=source_port, interface=interface,
-            banner_wait_s=banner_wait, rate=rate, force_connect=connect, auth_methods=auth_methods, user=user,
+            banner_wait_s=banner_wait, rate=DEFAULT_RATE if rate is None else rate, force_connect=connect, auth_methods=auth_methods, user=user,
         )
     )  # fmt: skip
     on_verdict, finished = joining(doctor, shown.on_verdict)

@@ -79,6 +79,8 @@ def collect(
     e.host, e.vantage = host, vantage
     e.features["expect"] = "ssh" if target.expect == "ssh" else "any"
     e.features["mode"] = "kernel" if target.mode is Mode.CONNECT else "packets"
+    if target.sweep:
+        e.features["basis"] = "sweep"
     take_facts(e, facts)
     if target.address is None:
         return e

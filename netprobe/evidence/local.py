@@ -13,6 +13,7 @@ from netprobe.model import (
     ConnectionFact,
     CredentialsFact,
     DropFact,
+    LimitFact,
     Fact,
     LinkFact,
     Mode,
@@ -46,6 +47,10 @@ def take_facts(e: Evidence, facts: Sequence[Fact]) -> None:
                 e.offered = fact
         elif isinstance(fact, DropFact):
             e.dropped += fact.count
+        elif isinstance(fact, LimitFact):
+            if fact.address == address:
+                e.limiter = fact
+                e.features["limit"] = "shown"
         elif isinstance(fact, LinkFact | NeighborFact):
             _on_the_way(e, fact)
         elif isinstance(fact, BlockedFact) and fact.address == address:

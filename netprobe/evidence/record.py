@@ -15,6 +15,7 @@ from netprobe.model import (
     ConnectionFact,
     CredentialsFact,
     Kex,
+    LimitFact,
     ResolvedFact,
     RouteFact,
     TargetFact,
@@ -81,6 +82,7 @@ class Evidence:
     rtt_ns: int | None = None
     distance: int | None = None
     dropped: int = 0
+    limiter: LimitFact | None = None  # who limits errors about the target's neighbours
     reassembles: bool = False
     pinged: int | None = None
     host: Host | None = None  # one attempt of a capture is judged; None in a scan of our own

@@ -8,6 +8,8 @@ from netprobe.icmp import IcmpKind
 FEATURES: dict[str, dict[str, str]] = {
     "expect": {"ssh": "an SSH server is expected", "any": "any service will do"},
     "mode": {"packets": "packets were captured", "kernel": "only the kernel's word is known (no privilege)"},
+    "basis": {"sweep": "one SYN, repeated while nothing answers it; nothing else was sent"},
+    "limit": {"shown": "errors about the target's neighbours come no faster than their sender's limit lets them"},
     "capture": {"whole": "the capture lost nothing", "lossy": "the kernel dropped packets of the capture"},
     "link": {"down": "the interface went down while the scan ran"},
     "name": {

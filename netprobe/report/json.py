@@ -114,6 +114,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
     if verdict.vantage is not None:
         found["vantage"] = verdict.vantage
+    if verdict.basis is not None:
+        found["basis"] = verdict.basis
     if verdict.credentials is not None:
         found["credentials"] = ssh_json.credentials(verdict.credentials)
     if verdict.pair is not None:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netprobe.rules import before, capture, kex, login, pair, path, service, silence, transport
+from netprobe.rules import before, capture, kex, login, pair, path, service, silence, sweep, transport
 from netprobe.rules.rule import Place, Rival, Rule
 
 __all__ = ["BY_ID", "RULES", "Place", "Rival", "Rule", "decide"]
 
 RULES: tuple[Rule, ...] = (
-    *(pair.RULES + before.RULES + capture.RULES + kex.RULES + login.RULES),
+    *(pair.RULES + before.RULES + sweep.RULES + capture.RULES + kex.RULES + login.RULES),
     *(service.RULES + path.RULES + transport.RULES + silence.RULES),
 )
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}

@@ -23,7 +23,7 @@ Row = Sequence[int]
 
 
 # Made-up endpoints, one set for each family, that a verdict's text can't hold by accident.
-_MADE_UP = {
+MADE_UP = {
     4: ("11.213.241.197", "12.213.241.199", "13.213.241.198"),
     6: ("2a0f:d5f1:c5f1::d1c5", "2a0f:d5f1:c7f1::d1c7", "2a0f:d5f1:c6f1::d1c6"),
 }
@@ -139,7 +139,7 @@ class Settling:
 
     def _diagnosed(self, r: list[int]) -> tuple[Verdict, Pattern | None]:
         version = r[columns.VERSION]
-        server, client, sender = _MADE_UP[version]
+        server, client, sender = MADE_UP[version]
         for n, network in enumerate(SPECIAL):
             if network.version == version and _inside(r, self._ranges, n):
                 server = self._made_up[n]

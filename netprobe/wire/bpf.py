@@ -25,6 +25,8 @@ _LOOPBACK_HARDWARE = 772
 _OUTGOING = 4
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
 _JUMP, _JUMP_EQUAL, _RETURN = 0x05, 0x15, 0x06
+_JUMP_GREATER, _JUMP_ATLEAST, _JUMP_SET = 0x25, 0x35, 0x45
+_LOAD_HALF_BEHIND, _LOAD_BYTE_BEHIND, _HEADER_LENGTH = 0x48, 0x50, 0xB1  # X becomes the length of the IPv4 header
 
 
 class _Line(NamedTuple):
@@ -102,6 +104,51 @@ def program(addresses: Collection[str]) -> bytes:
     p.add(_RETURN, 0)
     p.label("accept")
     p.add(_RETURN, WHOLE)
+    return p.assemble()
+
+
+def answers(sources: Collection[str], ports: tuple[int, int], keep: int) -> bytes:
+    """The filter for a sweep from these addresses and this range of ports: TCP to them, and ICMP errors; `keep` bytes
+    of each."""
+    p = _Program()
+    p.add(_LOAD_BYTE, _ANCILLARY + _PACKET_TYPE)
+    p.add(_JUMP_EQUAL, _OUTGOING, "reject")
+    p.add(_LOAD_HALF, _ANCILLARY + _PROTOCOL)
+    p.add(_JUMP_EQUAL, 0x86DD, "v6")
+    p.add(_JUMP_EQUAL, 0x0800, None, "reject")
+    p.add(_HEADER_LENGTH, 0)
+    p.add(_LOAD_BYTE, 9)
+    p.add(_JUMP_EQUAL, 6, "tcp4")
+    p.add(_JUMP_EQUAL, 1, None, "reject")
+    p.add(_LOAD_BYTE_BEHIND, 0)
+    p.any_of({3, 11, 12}, "accept", "reject")
+    p.label("tcp4")
+    p.add(_LOAD_HALF, 6)
+    p.add(_JUMP_SET, 0x1FFF, "reject")  # a later fragment
+    p.add(_LOAD_WORD, 16)
+    p.any_of({int.from_bytes(socket.inet_aton(a), "big") for a in sources if ":" not in a}, "ports4", "reject")
+    p.label("ports4")
+    p.add(_LOAD_HALF_BEHIND, 2)
+    p.add(_JUMP_ATLEAST, ports[0], None, "reject")
+    p.add(_JUMP_GREATER, ports[1], "reject", "accept")
+    p.label("v6")
+    p.add(_LOAD_BYTE, 6)
+    p.add(_JUMP_EQUAL, 6, "tcp6")
+    p.add(_JUMP_EQUAL, 58, None, "reject")
+    p.add(_LOAD_BYTE, 40)
+    p.any_of({1, 2, 3, 4}, "accept", "reject")
+    p.label("tcp6")
+    p.add(_LOAD_WORD, 36)
+    last_words = {int.from_bytes(socket.inet_pton(socket.AF_INET6, a)[12:], "big") for a in sources if ":" in a}
+    p.any_of(last_words, "ports6", "reject")
+    p.label("ports6")
+    p.add(_LOAD_HALF, 42)
+    p.add(_JUMP_ATLEAST, ports[0], None, "reject")
+    p.add(_JUMP_GREATER, ports[1], "reject", "accept")
+    p.label("reject")
+    p.add(_RETURN, 0)
+    p.label("accept")
+    p.add(_RETURN, keep)
     return p.assemble()
 
 

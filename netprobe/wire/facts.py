@@ -165,6 +165,8 @@ def _say(fact: Fact) -> str:
             return f"ssh would log in to {fact.name} as {fact.user}: {len(fact.files)} key files, agent {fact.agent}"
         case model.ClientOfferFact():
             return f"{fact.whose} would offer {fact.target}: {', '.join(fact.offer.kex[:3])} ..."
+        case model.LimitFact():
+            return f"{fact.sender} limits its ICMP errors to about {fact.per_s} a second"
         case model.DropFact():
             return f"the kernel dropped {fact.count} packets of this capture"
         case _:

@@ -1,0 +1,138 @@
+"""A settled window becomes JSON lines, outlines or verdicts: what each outlet of a run wants.
+
+House rules of this file:
+1. Lines of one kind are put together in one go; the work for each is a few look-ups and one formatting.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netprobe.report.details import where
+from netprobe.report.summary import Outline, endpoint
+from netprobe.settling import patterns
+from netprobe.settling.giving import Outlets
+from netprobe.sweep.kinds import Kind
+from netprobe.tracker import columns
+from netprobe.wire.bulk import texts
+
+Words = NDArray[np.uint64]
+SECOND = 1_000_000_000
+FIRST_FRAME = patterns.FRAME_OF + columns.FIRST + columns.FRAME
+FIRST_TIME = patterns.TIME_OF + columns.FIRST + columns.TIME
+
+
+class Rows(NamedTuple):
+    """Pairs of one kind: their addresses, ports, the senders of errors (or none), when the first SYN left, when the
+    answer came, until when silence was watched."""
+
+    high: Words
+    low: Words
+    port: int
+    client_ports: Words
+    sender_high: Words
+    sender_low: Words
+    sent: NDArray[np.int64]
+    heard: NDArray[np.int64]
+    now_ns: int
+
+
+class Telling:
+    """Hands out what a sweep found. `frames` counts the packets that lines cite."""
+
+    def __init__(self, version: int, source: str, outlets: Outlets) -> None:
+        self._version = version
+        self._source = source
+        self._outlets = outlets
+        self.causes: Counter[str] = Counter()
+        self.states: Counter[str] = Counter()
+        self.frames = 0
+
+    def count(self, kind: Kind, count: int) -> None:
+        """Pairs of which nothing else is told."""
+        self.causes[kind.verdict.cause] += count
+        self.states[kind.verdict.state] += count
+
+    def tell(self, kind: Kind, rows: Rows) -> None:
+        """Count them, and give them to every outlet."""
+        count = len(rows.low)
+        self.count(kind, count)
+        outlets = self._outlets
+        if outlets.lines is not None or outlets.also is not None:
+            lines = self._lines(kind, rows)
+            if outlets.lines is not None:
+                outlets.lines("".join(lines).encode("ascii"))
+            if outlets.also is not None:
+                for line in lines:
+                    outlets.also(line, None)
+        if outlets.outline is not None:
+            self._outlines(kind, rows, outlets.outline)
+        self.frames += 2 * count
+
+    def _lines(self, kind: Kind, rows: Rows) -> list[str]:
+        columns_of = [self._column(gap, rows) for gap in kind.gaps]
+        form = kind.form
+        return [form % values for values in zip(*columns_of, strict=True)]
+
+    def _column(self, gap: int, rows: Rows) -> Sequence[object]:
+        count = len(rows.low)
+        if gap == patterns.SERVER_TEXT:
+            return texts(self._version, rows.high, rows.low)
+        if gap == patterns.CLIENT_TEXT:
+            return [self._source] * count
+        if gap == patterns.SENDER_TEXT:
+            return texts(self._version, rows.sender_high, rows.sender_low)
+        if gap == patterns.SERVER_PORT:
+            return [rows.port] * count
+        if gap == patterns.CLIENT_PORT:
+            return rows.client_ports.tolist()
+        if gap == FIRST_FRAME:
+            return range(self.frames + 1, self.frames + 2 * count, 2)
+        if gap == FIRST_TIME:
+            return seconds(rows.sent)
+        if gap >= patterns.TIME_OF:
+            return seconds(rows.heard)
+        if gap >= patterns.FRAME_OF:
+            return range(self.frames + 2, self.frames + 2 * count + 1, 2)
+        passed = rows.heard - rows.sent
+        if gap == patterns.RTT:
+            return [repr(micros / 1000) for micros in ((passed + 500) // 1000).tolist()]
+        if gap == patterns.DELAY:
+            return [f"{tenths // 10}.{tenths % 10}" for tenths in ((passed + 50_000_000) // 100_000_000).tolist()]
+        assert gap == patterns.WAITED, gap
+        return ((rows.now_ns - rows.sent + 500_000_000) // SECOND).tolist()
+
+    def _outlines(self, kind: Kind, rows: Rows, note: Callable[[Outline], bool]) -> None:
+        like = kind.verdict
+        place = "-" if like.cause == "up" else where(like.origin, like.address)
+        made_up = like.origin.address
+        targets = texts(self._version, rows.high, rows.low)
+        senders: Sequence[str] = targets
+        if made_up is not None and made_up != like.address:
+            senders = texts(self._version, rows.sender_high, rows.sender_low)
+        for n, (target, sender) in enumerate(zip(targets, senders, strict=True)):
+            said = place if made_up is None else place.replace(made_up, sender)
+            client = endpoint(self._source, int(rows.client_ports[n]))
+            note(Outline(like, endpoint(target, rows.port), client, said, self.frames + 1 + 2 * n, int(rows.sent[n])))
+
+
+def seconds(times: NDArray[np.int64]) -> list[str]:
+    """Nanoseconds as seconds with nine decimals."""
+    whole, rest = np.divmod(times, SECOND)
+    return ["%d.%09d" % pair for pair in zip(whole.tolist(), rest.tolist(), strict=True)]  # noqa: UP031 - quicker
+
+
+def alike(keys: Words) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Each value among `keys` with where it is."""
+    if not len(keys):
+        return
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(keys)], strict=True):
+        yield int(ordered[start]), order[start:end]

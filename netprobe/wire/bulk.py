@@ -1,0 +1,139 @@
+"""Sends packets by the thousand: sendmmsg(2) over raw IP sockets, or past the queues to one next hop.
+
+House rules of this file:
+1. The kernel decides where a packet goes. Only where it names one next hop for all are packets handed to the interface
+   itself, which takes half the time.
+2. Nothing waits, nothing raises: what could not be sent is told by errno, and the caller decides.
+3. Needs CAP_NET_RAW to open, and nothing afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import socket
+import struct
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netprobe.errors import CannotMeasure
+
+Octets = NDArray[np.uint8]
+
+# What one call takes (UIO_MAXIOV, include/uapi/linux/uio.h).
+MOST = 1024
+_SEND_BUFFER = 4 << 20
+_SO_SNDBUFFORCE = 32
+_IPV6_HDRINCL = 36
+_SOL_PACKET, _QDISC_BYPASS = 263, 20
+_MSG_DONTWAIT = 0x40
+
+
+class NextHop(NamedTuple):
+    """Where an interface sends all packets: its index, its ARPHRD_ type, and the neighbour's link address."""
+
+    ifindex: int
+    hardware: int
+    link_address: bytes
+
+
+class Bulk:
+    """The sockets of one IP version. Raises CannotMeasure without CAP_NET_RAW."""
+
+    def __init__(self, version: int, device: str | None = None) -> None:
+        if struct.calcsize("P") != 8:
+            raise CannotMeasure("A sweep needs a 64-bit system", "scan fewer addresses without --sweep")
+        self.version = version
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            with contextlib.ExitStack() as opened:
+                self._raw = opened.enter_context(socket.socket(family, kind, socket.IPPROTO_RAW))
+                self._link = opened.enter_context(
+                    socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
+                )
+                self._prepare(device)
+                opened.pop_all()
+        except OSError as error:
+            raise CannotMeasure(f"Packets can't be crafted here: {error.strerror}", "run with sudo") from error
+        self._hop: NextHop | None = None
+        # struct mmsghdr and struct iovec of a 64-bit system, as words
+        self._heads = np.zeros((MOST, 8), dtype=np.uint64)
+        self._pieces = np.zeros((MOST, 2), dtype=np.uint64)
+        self._names = np.zeros((MOST, 28), dtype=np.uint8)
+        self._heads[:, 2] = self._pieces.ctypes.data + 16 * np.arange(MOST, dtype=np.uint64)
+        self._heads[:, 3] = 1
+        self._to(None)
+
+    def _prepare(self, device: str | None) -> None:
+        if self.version == 6:
+            self._raw.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+        if device is not None:
+            self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        with contextlib.suppress(OSError):
+            self._link.setsockopt(_SOL_PACKET, _QDISC_BYPASS, 1)
+        for one in (self._raw, self._link):
+            try:
+                one.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
+            except OSError:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+    def _to(self, hop: NextHop | None) -> None:
+        """All to one next hop, or (None) each where the kernel's route leads."""
+        self._hop = hop
+        self._names[:] = 0
+        if hop is not None:
+            protocol = 0x0800 if self.version == 4 else 0x86DD
+            name = struct.pack("=HHiHBB8s", socket.AF_PACKET, socket.htons(protocol), hop.ifindex, hop.hardware, 0,
+                               len(hop.link_address), hop.link_address)  # fmt: skip
+            self._names[:, : len(name)] = np.frombuffer(name, dtype=np.uint8)
+            size = len(name)
+        else:
+            family = socket.AF_INET if self.version == 4 else socket.AF_INET6
+            self._names[:, :2] = np.frombuffer(struct.pack("=H", family), dtype=np.uint8)
+            size = 16 if self.version == 4 else 28
+        self._heads[:, 0] = self._names.ctypes.data + 28 * np.arange(MOST, dtype=np.uint64)
+        self._heads[:, 1] = size
+
+    def to(self, hop: NextHop | None) -> None:
+        """From now on send all to one next hop, or (None) each where the kernel's route leads."""
+        if hop != self._hop:
+            self._to(hop)
+
+    def send(self, packets: Octets) -> tuple[int, int]:
+        """How many of the first MOST packets (rows) were taken, and the errno of the one after them, or 0."""
+        count = min(len(packets), MOST)
+        if not count:
+            return 0, 0
+        self._pieces[:count, 0] = packets.ctypes.data + packets.strides[0] * np.arange(count, dtype=np.uint64)
+        self._pieces[:count, 1] = packets.shape[1]
+        if self._hop is None:
+            if self.version == 4:
+                self._names[:count, 4:8] = packets[:count, 16:20]
+            else:
+                self._names[:count, 8:24] = packets[:count, 24:40]
+        opened = self._raw if self._hop is None else self._link
+        sent = self._libc.sendmmsg(opened.fileno(), ctypes.c_void_p(self._heads.ctypes.data), count, _MSG_DONTWAIT)
+        if sent < 0:
+            return 0, ctypes.get_errno()
+        return int(sent), 0
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._raw.close()
+        self._link.close()
+
+
+def texts(version: int, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> list[str]:
+    """Addresses, given as higher and lower 64-bit words, as canonical text."""
+    if version == 4:
+        packed, width, family = low.astype(">u4").tobytes(), 4, socket.AF_INET
+    else:
+        both = np.empty((len(low), 2), dtype=">u8")
+        both[:, 0], both[:, 1] = high, low
+        packed, width, family = both.tobytes(), 16, socket.AF_INET6
+    tell = socket.inet_ntop
+    return [tell(family, packed[at : at + width]) for at in range(0, len(packed), width)]
