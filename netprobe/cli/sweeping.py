@@ -107,7 +107,7 @@ def sweep(
     from netprobe.cli.exports import Exports
     from netprobe.cli.presentation import Presentation
     from netprobe.ports import parse_ports
-    from netprobe.settling.giving import Outlets
+    from netprobe.settling.outlets import Outlets
     from netprobe.sweep import run as driver
 
     exports = Exports(xml=xml, html=html)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netprobe.model import Verdict
-from netprobe.report.rows import Sink
-from netprobe.report.summary import Outline
-from netprobe.report.zeek import Tally
 from netprobe.selection import Selection
 from netprobe.settling.kinds import Settling
 from netprobe.settling.lines import Lines
+from netprobe.settling.outlets import NO_OUTLETS, Outlets
 from netprobe.settling.outlines import Outlines, address_at
 from netprobe.settling.tally import tally
 from netprobe.tracker import Engine, columns
@@ -24,26 +21,7 @@ if TYPE_CHECKING:  # loaded only where tshark is asked for something
 
 OnVerdict = Callable[[Verdict], None]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlets:
-    """Other ways for what is found, for those who want it faster than one verdict after the other.
-
-    `lines`: gets JSON lines, instead of the verdicts. `outline`: told of each attempt, says whether it wants its
-    verdict, too. With either, verdicts of a stranger's capture are not kept. `also`: gets each verdict's JSON line
-    besides whatever else is asked for, and what of its packets was counted, None where nothing was. `sinks`: get the
-    same as templates and values, which is much faster where there are many. `read`: the file's
-    name, how many of its bytes have been read, and how many there are (0 where nobody knows).
-    """
-
-    lines: Callable[[bytes], None] | None = None
-    outline: Callable[[Outline], bool] | None = None
-    also: Callable[[str, Tally | None], None] | None = None
-    sinks: Sequence[Sink] = ()
-    read: Callable[[str, int, int], None] | None = None
-
-
-NO_OUTLETS = Outlets()
+__all__ = ["NO_OUTLETS", "Giving", "Outlets"]
 
 
 class Giving:

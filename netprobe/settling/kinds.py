@@ -12,7 +12,7 @@ from netprobe.addresses import SPECIAL
 from netprobe.attempts import Attempt, Form, Segment, attempt, words
 from netprobe.evidence import collect, host_of
 from netprobe.model import Mode, TargetFact, Verdict
-from netprobe.settling.patterns import FIRST_WINDOW, MARKS, PORTS, Pattern, pattern
+from netprobe.settling.patterns import FIRST_WINDOW, MADE_UP, MARKS, PORTS, Pattern, pattern
 from netprobe.settling.sessions import Sessions
 from netprobe.tracker import Engine, Tracker, columns
 from netprobe.tracker.classes import KEY, PRIME, RANGE, SSH_PORT, settled_ns
@@ -20,13 +20,6 @@ from netprobe.tracker.rows import server_room
 from netprobe.verdict import diagnose
 
 Row = Sequence[int]
-
-
-# Made-up endpoints, one set for each family, that a verdict's text can't hold by accident.
-MADE_UP = {
-    4: ("11.213.241.197", "12.213.241.199", "13.213.241.198"),
-    6: ("2a0f:d5f1:c5f1::d1c5", "2a0f:d5f1:c7f1::d1c7", "2a0f:d5f1:c6f1::d1c6"),
-}
 
 
 @dataclass(slots=True)

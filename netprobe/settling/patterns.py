@@ -54,6 +54,11 @@ FRAME_OF = 1000  # + a column: a frame's number
 TIME_OF = 2000  # + a column: a time in seconds
 NUMBER_OF = 3000  # + a column: any number
 
+# Made-up endpoints, one set for each family, that a verdict's text can't hold by accident.
+MADE_UP = {
+    4: ("11.213.241.197", "12.213.241.199", "13.213.241.198"),
+    6: ("2a0f:d5f1:c5f1::d1c5", "2a0f:d5f1:c7f1::d1c7", "2a0f:d5f1:c6f1::d1c6"),
+}
 # Endpoints that no capture has: the places where they turn up in a verdict's text are gaps.
 PORTS = (48611, 48613)
 MARKS = {"delay": ("\ue0d1", DELAY), "waited": ("\ue0d2", WAITED), "rtt": ("\ue0d3", RTT_TENTHS)}

@@ -18,7 +18,6 @@ from netprobe.attempts import Attempt, address, attempt, words
 from netprobe.evidence import collect
 from netprobe.model import Fact, Frame, LimitFact, TargetFact, Verdict
 from netprobe.settling import patterns
-from netprobe.settling.kinds import MADE_UP
 from netprobe.tracker import Tracker, columns
 from netprobe.verdict import diagnose
 
@@ -92,7 +91,7 @@ class Kinds:
 
     def _kind(self, case: Case, sample: Sample) -> Kind:
         row, now_ns = tracked(sample, case.tries, _START_NS)
-        server, client, sender = MADE_UP[self._version]
+        server, client, sender = patterns.MADE_UP[self._version]
         if case.range:
             network = SPECIAL[case.range - 1]
             server = str(network.network_address + (_ODD & int(network.hostmask)))

@@ -20,7 +20,7 @@ from netprobe.model import Mode, Verdict
 from netprobe.options import SweepOptions
 from netprobe.prober import FIRST_SOURCE_PORT, SOURCE_PORTS
 from netprobe.report import CaptureStatus, Report
-from netprobe.settling.giving import Outlets
+from netprobe.settling.outlets import Outlets
 from netprobe.sweep import space as spaces
 from netprobe.sweep import way as ways
 from netprobe.sweep.kinds import Kinds

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from netprobe.addresses import SPECIAL
 from netprobe.report import json
 from netprobe.report.summary import outline
-from netprobe.settling.giving import Outlets
+from netprobe.settling.outlets import Outlets
 from netprobe.sweep.answers import LATE, RANGE_AT, TRIES_AT, Answers
 from netprobe.sweep.kinds import Case, Kinds, Sample, after, tracked, verdict_of
 from netprobe.sweep.space import Space

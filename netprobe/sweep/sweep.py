@@ -1,8 +1,9 @@
 """One sweep over one IP version: sends, listens, repeats, settles.
 
 House rules of this file:
-1. One thread, no table of targets: what is remembered are the windows under way, and they settle in order.
-2. Whatever is between a SYN and its verdict is counted: drops of the capture, refusals of the kernel, answers that fit
+1. No table of targets: what is remembered are the windows under way, and they settle in order.
+2. A second thread does nothing but sendmmsg(2), whose time is the kernel's; all else is this one's.
+3. Whatever is between a SYN and its verdict is counted: drops of the capture, refusals of the kernel, answers that fit
    nothing.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,9 +34,9 @@ from netprobe.wire.ring import Ring
 
 Words = NDArray[np.uint64]
 SECOND = 1_000_000_000
-SMALLEST_WINDOW, LARGEST_WINDOW = 512, 1 << 17
-# Windows under way at the same time, for memory's sake: 5 MB each at the most.
-MOST_WINDOWS = 16
+SMALLEST_WINDOW, LARGEST_WINDOW = 512, 1 << 15
+# Windows under way at the same time, for memory's sake: 2 MB each at the most.
+MOST_WINDOWS = 48
 # SYNs stamped at a time, and sent in one go.
 AT_ONCE = 4096
 _HOP_EVERY_NS = SECOND
@@ -96,6 +98,8 @@ class Sweep:
         self._windows: deque[Window] = deque()
         self._width = int(min(max(2 * pace.rate, SMALLEST_WINDOW), LARGEST_WINDOW))
         self._stamped: tuple[Window, int, NDArray[np.uint8]] | None = None
+        self._thread: ThreadPoolExecutor
+        self._under_way: tuple[Window, NDArray[np.int64], Future[tuple[int, int]]] | None = None
         self._hop_ns = 0
         self._hop: NextHop | None = None
         self.counts = Counts(total=self._size - plan.start)
@@ -107,14 +111,22 @@ class Sweep:
 
     def run(self) -> None:
         """Until all is settled, or interrupted; then what is known is told."""
+        with ThreadPoolExecutor(1) as self._thread:
+            self._run()
+
+    def _run(self) -> None:
         while not self._interrupts.asked:
             now = self._clock.now_ns()
             self._receive(now)
             self._settle(now)
             if not self._windows and self._next >= self._size:
                 return
-            if not self._send(now):
+            if not self._sent():
+                self._ring.wait(0.0005)
+            elif not self._send(self._clock.now_ns()):
                 self._rest(now)
+        while not self._sent():
+            self._ring.wait(0.0005)
         self._receive(self._clock.now_ns())
         for window in self._windows:
             self._give(window, complete=False)
@@ -133,24 +145,34 @@ class Sweep:
             return True  # answered meanwhile
         packets = self._packets(window, places)
         self._look_for_hop(now)
-        at = 0
-        while at < len(places):
-            time_ns = self._clock.now_ns()
-            sent, error = self._bulk.send(packets[at:])
-            window.note_sent(places[at : at + sent], time_ns)
-            self._sent(window, sent)
-            at += sent
-            if error in _FULL:
-                self._slow("the queue of the interface is full", time_ns)
-                self._ring.wait(0.001)
-                break
-            if error:
-                window.note_blocked(int(places[at]), error, time_ns)
-                self.counts.blocked[error] = self.counts.blocked.get(error, 0) + 1
-                at += 1
+        time_ns = self._clock.now_ns()
+        window.note_sent(places, time_ns)
+        self._count(window, len(places))
+        self._under_way = window, places, self._thread.submit(self._bulk.send, packets)
         return True
 
-    def _sent(self, window: Window, count: int) -> None:
+    def _sent(self) -> bool:
+        """Look at what the other thread sent; False while it is at it."""
+        if self._under_way is None:
+            return True
+        window, places, task = self._under_way
+        if not task.done():
+            return False
+        self._under_way = None
+        sent, error = task.result()
+        if error and error not in _FULL:
+            window.note_blocked(int(places[sent]), error)
+            self.counts.blocked[error] = self.counts.blocked.get(error, 0) + 1
+            sent += 1
+        if sent < len(places):
+            window.note_unsent(places[sent:])
+            self._count(window, sent - len(places))
+        if error in _FULL:
+            self._slow("the interface's queue is full", self._clock.now_ns())
+            self._ring.wait(0.001)
+        return True
+
+    def _count(self, window: Window, count: int) -> None:
         self._pace.spend(count)
         self.counts.sent += count
         if window.round == 0:

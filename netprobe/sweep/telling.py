@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from netprobe.report.details import where
 from netprobe.report.summary import Outline, endpoint
 from netprobe.settling import patterns
-from netprobe.settling.giving import Outlets
+from netprobe.settling.outlets import Outlets
 from netprobe.sweep.kinds import Kind
 from netprobe.tracker import columns
 from netprobe.wire.bulk import texts
 
 Words = NDArray[np.uint64]
 SECOND = 1_000_000_000
+# Lines put together at a time: a few megabytes.
+AT_ONCE = 2048
 FIRST_FRAME = patterns.FRAME_OF + columns.FIRST + columns.FRAME
 FIRST_TIME = patterns.TIME_OF + columns.FIRST + columns.TIME
 
@@ -60,8 +62,13 @@ class Telling:
 
     def tell(self, kind: Kind, rows: Rows) -> None:
         """Count them, and give them to every outlet."""
+        self.count(kind, len(rows.low))
+        for at in range(0, len(rows.low), AT_ONCE):
+            part = slice(at, at + AT_ONCE)
+            self._tell(kind, Rows(*(one if isinstance(one, int) else one[part] for one in rows)))
+
+    def _tell(self, kind: Kind, rows: Rows) -> None:
         count = len(rows.low)
-        self.count(kind, count)
         outlets = self._outlets
         if outlets.lines is not None or outlets.also is not None:
             lines = self._lines(kind, rows)

@@ -48,7 +48,6 @@ class Window:
         self.answered = 0
         self._todo: Places = np.arange(size, dtype=np.int64)
         self._at = 0
-        self._began_ns = 0
         self._ended_ns = 0
         self._last_ns = 0
 
@@ -85,22 +84,21 @@ class Window:
         return found
 
     def note_sent(self, places: Places, now_ns: int) -> None:
-        """These left now. They are the first of what `next` gave."""
-        if not len(places):
-            return
+        """These leave now. They are the first of what `next` gave."""
         self.sent[places] = np.where(self.tries[places] == 0, now_ns, self.sent[places])
         self.tries[places] += 1
-        self._passed(int(places[-1]), now_ns)
-
-    def note_blocked(self, place: int, number: int, now_ns: int) -> None:
-        """This one could not leave."""
-        self.blocked[place] = number
-        self._passed(place, now_ns)
-
-    def _passed(self, place: int, now_ns: int) -> None:
-        self._at = int(np.searchsorted(self._todo, place)) + 1
-        self._began_ns = self._began_ns or now_ns
+        self._at = int(np.searchsorted(self._todo, places[-1])) + 1
         self._ended_ns = now_ns
+
+    def note_unsent(self, places: Places) -> None:
+        """These, the last that were noted, did not leave: they are to be sent again."""
+        self.tries[places] -= 1
+        self._at = int(np.searchsorted(self._todo, places[0]))
+
+    def note_blocked(self, place: int, number: int) -> None:
+        """This one was refused by this machine."""
+        self.tries[place] -= 1
+        self.blocked[place] = number
 
     def silent(self) -> Places:
         """The places without an answer that could be asked."""

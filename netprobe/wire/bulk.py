@@ -104,22 +104,25 @@ class Bulk:
             self._to(hop)
 
     def send(self, packets: Octets) -> tuple[int, int]:
-        """How many of the first MOST packets (rows) were taken, and the errno of the one after them, or 0."""
-        count = min(len(packets), MOST)
-        if not count:
-            return 0, 0
-        self._pieces[:count, 0] = packets.ctypes.data + packets.strides[0] * np.arange(count, dtype=np.uint64)
-        self._pieces[:count, 1] = packets.shape[1]
-        if self._hop is None:
-            if self.version == 4:
-                self._names[:count, 4:8] = packets[:count, 16:20]
-            else:
-                self._names[:count, 8:24] = packets[:count, 24:40]
+        """How many of the packets (rows) were taken, and the errno of the one after them, 0 if there is none. Other
+        threads run meanwhile."""
         opened = self._raw if self._hop is None else self._link
-        sent = self._libc.sendmmsg(opened.fileno(), ctypes.c_void_p(self._heads.ctypes.data), count, _MSG_DONTWAIT)
-        if sent < 0:
-            return 0, ctypes.get_errno()
-        return int(sent), 0
+        done = 0
+        while done < len(packets):
+            part = packets[done : done + MOST]
+            count = len(part)
+            self._pieces[:count, 0] = part.ctypes.data + part.strides[0] * np.arange(count, dtype=np.uint64)
+            self._pieces[:count, 1] = part.shape[1]
+            if self._hop is None:
+                if self.version == 4:
+                    self._names[:count, 4:8] = part[:, 16:20]
+                else:
+                    self._names[:count, 8:24] = part[:, 24:40]
+            sent = self._libc.sendmmsg(opened.fileno(), ctypes.c_void_p(self._heads.ctypes.data), count, _MSG_DONTWAIT)
+            if sent < 0:
+                return done, ctypes.get_errno()
+            done += int(sent)  # fewer than asked: the next call says why
+        return done, 0
 
     def close(self) -> None:
         """Close the sockets."""

@@ -1,0 +1,33 @@
+"""Where a run's results go besides its verdicts one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netprobe.report.rows import Sink
+    from netprobe.report.summary import Outline
+    from netprobe.report.zeek import Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlets:
+    """Other ways for what is found, for those who want it faster than one verdict after the other.
+
+    `lines`: gets JSON lines, instead of the verdicts. `outline`: told of each attempt, says whether it wants its
+    verdict, too. With either, verdicts of a stranger's capture are not kept. `also`: gets each verdict's JSON line
+    besides whatever else is asked for, and what of its packets was counted, None where nothing was. `sinks`: get the
+    same as templates and values, which is much faster where there are many. `read`: the file's
+    name, how many of its bytes have been read, and how many there are (0 where nobody knows).
+    """
+
+    lines: Callable[[bytes], None] | None = None
+    outline: Callable[[Outline], bool] | None = None
+    also: Callable[[str, Tally | None], None] | None = None
+    sinks: Sequence[Sink] = ()
+    read: Callable[[str, int, int], None] | None = None
+
+
+NO_OUTLETS = Outlets()
