@@ -173,8 +173,8 @@ def scan(
     if sweep:
         sweeping.without_sweep(
             {
-                "--identify": identify, "--auth-methods": auth_methods, "--user": user is not None, "-w": write is not None,
-                "--doctor": doctor is not None, "--marked": marked, "--connect": connect,
+                "--identify": identify, "--auth-methods": auth_methods, "--user": user is not None,
+                "-w": write is not None, "--doctor": doctor is not None, "--marked": marked, "--connect": connect,
             }
         )  # fmt: skip
         sweeping.sweep(
@@ -214,7 +214,8 @@ def scan(
         ScanOptions(
             targets=found, ports=port_list, families=families, exclude=excluded, expect=expect, identify=identify,
             patient=patient, elsewhere=not no_elsewhere, write=write, source_port=source_port, interface=interface,
-            banner_wait_s=banner_wait, rate=DEFAULT_RATE if rate is None else rate, force_connect=connect, auth_methods=auth_methods, user=user,
+            banner_wait_s=banner_wait, rate=DEFAULT_RATE if rate is None else rate, force_connect=connect,
+            auth_methods=auth_methods, user=user,
         )
     )  # fmt: skip
     on_verdict, finished = joining(doctor, shown.on_verdict)

@@ -40,7 +40,7 @@ def shard(text: str | None) -> tuple[int, int]:
         return 1, 1
     found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip())
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise UsageError(f"--shard {text}: not a part of a whole", "write --shard 1/4, 2/4, 3/4 and 4/4 on four machines")
+        raise UsageError(f"--shard {text}: no part of a whole", "write --shard 1/3, 2/3 and 3/3 on three machines")
     return int(found[1]), int(found[2])
 
 

@@ -89,8 +89,8 @@ class Reader:
         fits &= (kind == SYN | ACK) | (kind == RST | ACK)
         fits &= field(d, at + 2, 2) == source
         fits &= field(d, at + 8, 4) == (sequence + np.uint64(1) & np.uint64(0xFFFFFFFF))
-        shape = flags | field(d, at + 14, 2) << np.uint64(32) | field(d, at + 12, 1) >> np.uint64(4) << np.uint64(WORDS_AT)
-        shape |= self._common(d)
+        shape = flags | field(d, at + 14, 2) << np.uint64(32) | self._common(d)
+        shape |= field(d, at + 12, 1) >> np.uint64(4) << np.uint64(WORDS_AT)
         if self._space.version == 4:
             shape |= (field(d, 4, 2) == 0).astype(np.uint64) << np.uint64(ID_AT)
             shape |= (d[:, 6] & 0x40 != 0).astype(np.uint64) << np.uint64(DF_AT)
@@ -124,8 +124,9 @@ class Reader:
         shape = np.uint64(ICMP) | kind | code << np.uint64(8) | self._common(d)
         shape |= field(d, inner + (8 if version == 4 else 7), 1) << np.uint64(32)
         shape |= self._tos(d, inner) << np.uint64(40)
-        shape |= ((sender[0] == high) & (sender[1] == low)).astype(np.uint64) * np.uint64(FROM_TARGET)
-        shape |= ((sender[0] == self._source[0]) & (sender[1] == self._source[1])).astype(np.uint64) * np.uint64(FROM_US)
+        itself = (sender[0] == high) & (sender[1] == low)
+        here = (sender[0] == self._source[0]) & (sender[1] == self._source[1])
+        shape |= itself * np.uint64(FROM_TARGET) | here * np.uint64(FROM_US)
         return Answers(pairs[fits], shape[fits], sender[0][fits], sender[1][fits], rows[fits])
 
     def _common(self, d: Octets) -> Words:

@@ -44,6 +44,15 @@ class Case(NamedTuple):
     late: bool = False
 
 
+class Ends(NamedTuple):
+    """Who asked whom, and who sent the error, if it was one."""
+
+    server: str
+    client: str
+    client_port: int
+    sender: str
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The SYN and the answers that stand for a case; the answers with their time after the first SYN."""
@@ -53,12 +62,15 @@ class Sample:
 
 
 class Kind:
-    """A case's verdict, with made-up endpoints, and its line as a text with gaps."""
+    """A case's verdict, with made-up endpoints, and its line as a text with gaps. `row`: the tracker's, with them."""
 
-    __slots__ = ("form", "gaps", "verdict")
+    __slots__ = ("_case", "_expect", "_row", "form", "gaps", "verdict")
 
-    def __init__(self, verdict: Verdict, pattern: patterns.Pattern, row: Sequence[int]) -> None:
+    def __init__(
+        self, verdict: Verdict, pattern: patterns.Pattern, row: Sequence[int], case: Case, expect: str
+    ) -> None:
         self.verdict = verdict
+        self._row, self._case, self._expect = row, case, expect
         form = [pattern.pieces[0].replace("%", "%%")]
         gaps: list[int] = []
         for gap, piece in zip(pattern.gaps, pattern.pieces[1:], strict=True):
@@ -70,6 +82,32 @@ class Kind:
             form.append(piece.replace("%", "%%"))
         self.form = "".join(form)
         self.gaps = tuple(gaps)
+
+    @property
+    def errs(self) -> bool:
+        """Whether the answer is an ICMP error."""
+        return bool(self._row[columns.ICMP + columns.I_FRAME])
+
+    def one(self, ends: Ends, frame: int, sent_ns: int, heard_ns: int, now_ns: int) -> Verdict:
+        """The verdict of one pair of this kind: the SYN was packet `frame`, its answer the next."""
+        row = list(self._row)
+        row[columns.SERVER : columns.SERVER + 4] = words(ends.server)
+        row[columns.CLIENT : columns.CLIENT + 4] = words(ends.client)
+        row[columns.CPORT] = ends.client_port
+        if self.errs:
+            row[_SENDER : _SENDER + 4] = words(ends.sender)
+            row[columns.ICMP + columns.I_FRAME] = frame + 1
+            row[columns.ICMP + columns.I_TIME] = row[columns.ICMP + columns.I_LAST] = heard_ns
+        for n in range(15):
+            block = columns.BLOCKS + n * columns.BLOCK_WIDTH
+            if not row[block + columns.FRAME]:
+                continue
+            first = block == columns.FIRST
+            lasted = row[block + columns.LAST] - row[block + columns.TIME]
+            row[block + columns.FRAME] = frame if first else frame + 1
+            row[block + columns.TIME] = sent_ns if first else heard_ns
+            row[block + columns.LAST] = row[block + columns.TIME] + lasted
+        return verdict_of(row, self._expect, now_ns, self._case.limiter)
 
 
 class Kinds:
@@ -106,10 +144,11 @@ class Kinds:
         row[columns.CPORT] = patterns.PORTS[1]
         if has_icmp:
             row[_SENDER : _SENDER + 4] = words(sender)
-        verdict = verdict_of(row, self.expect(case.port), now_ns, case.limiter, made_up=True)
+        expect = self.expect(case.port)
+        verdict = verdict_of(row, expect, now_ns, case.limiter, made_up=True)
         made = patterns.pattern(verdict, row, server, client, sender if has_icmp else None)
         assert made is not None, "a sweep's verdict cites its own packets"
-        return Kind(verdict, made, row)
+        return Kind(verdict, made, row, case, expect)
 
 
 _SENDER = columns.ICMP + columns.I_SENDER

@@ -13,6 +13,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from netprobe.errors import CannotMeasure, UsageError
 from netprobe.interrupts import Interrupts, check
@@ -21,17 +22,19 @@ from netprobe.options import SweepOptions
 from netprobe.prober import FIRST_SOURCE_PORT, SOURCE_PORTS
 from netprobe.report import CaptureStatus, Report
 from netprobe.settling.outlets import Outlets
+from netprobe.sweep import second
 from netprobe.sweep import space as spaces
 from netprobe.sweep import way as ways
 from netprobe.sweep.kinds import Kinds
 from netprobe.sweep.pace import Pace
+from netprobe.sweep.resuming import Resume, name_of
 from netprobe.sweep.settling import Settling
 from netprobe.sweep.space import Space
 from netprobe.sweep.stamping import Numbers, Stamp
 from netprobe.sweep.sweep import Plan, Sweep
 from netprobe.sweep.telling import Telling
 from netprobe.targets import DEFAULT_PORT, PAIRS_WITHOUT_CONSENT
-from netprobe.wire import privilege
+from netprobe.wire import Wire, privilege
 from netprobe.wire.bulk import Bulk
 from netprobe.wire.clock import Clock
 from netprobe.wire.netlink import Kernel
@@ -118,21 +121,53 @@ class _Run:
         self._progress, self._interrupts = progress, interrupts
         self._clock = Clock()
         self._causes: Counter[str] = Counter()
+        self._looks: list[tuple[second.SecondLook, Telling]] = []
+        self._resume = Resume(options.resume, name_of(found, options.shard)) if options.resume is not None else None
 
     def run(self) -> Report:
         started = self._clock.now_ns()
         if not privilege.can_capture():
             raise CannotMeasure("A sweep crafts and captures packets", f"as root: {privilege.how_to_gain()}")
         with contextlib.ExitStack() as opened:
+            if self._resume is not None:
+                opened.callback(self._resume.close)
             sweeps = list(self._open(opened))
-            privilege.drop()
-            for sweep, telling in sweeps:
+            wire = self._wire()
+            for sweep in sweeps:
                 if not self._interrupts.asked:
                     sweep.run()
+            self._look_again(wire)
+            for _, telling in self._looks:
                 self._causes.update(telling.causes)
-        return self._report(started, [sweep for sweep, _ in sweeps])
+        return self._report(started, sweeps)
 
-    def _open(self, opened: contextlib.ExitStack) -> Iterator[tuple[Sweep, Telling]]:
+    def _wire(self) -> Wire | None:
+        """What a second look needs, opened last; then the privileges are gone."""
+        if self._options.budget:
+            from netprobe.scan import open_wire
+
+            return open_wire(second.scan_options(self._options, []), self._notice)
+        privilege.drop()
+        return None
+
+    def _look_again(self, wire: Wire | None) -> None:
+        """The full diagnosis of what was held back."""
+        looks = [look for look, _ in self._looks]
+        verdicts: dict[tuple[str, int], Verdict] = {}
+        if wire is not None and any(look.held for look in looks) and not self._interrupts.asked:
+            from netprobe.scan import Scan
+
+            while wire.receive(0):  # what was captured beside the sweep is none of the scan's
+                pass
+            options = second.scan_options(self._options, looks)
+            self._notice(f"{len(options.targets)} answers get the full diagnosis")
+            report = Scan(wire, options, lambda _: None, self._notice, self._interrupts).run()
+            verdicts = {(str(one.address), one.port): one for one in report.verdicts}
+        elif wire is not None:
+            wire.close()
+        second.tell(self._looks, verdicts)
+
+    def _open(self, opened: contextlib.ExitStack) -> Iterator[Sweep]:
         options = self._options
         kernel = Kernel()
         opened.callback(kernel.close)
@@ -150,21 +185,33 @@ class _Run:
             self._rings.append(ring)
             numbers = Numbers(secrets.token_bytes(16), space.version, options.source_port)
             stamp = Stamp(space.version, way.source, numbers, way.mtu)
-            telling = Telling(space.version, way.source, self._outlets)
-            settling = Settling(
-                Kinds(space.version, self._expected), telling, stamp, numbers, self._outlets, silent=options.silent
-            )
+            telling = Telling(space.version, way.source, self._outlets, self._on_verdict)
+            look = second.SecondLook(space.version, options.budget)
+            self._looks.append((look, telling))
+            kinds = Kinds(space.version, self._expected)
+            settling = Settling(kinds, telling, stamp, numbers, look, silent=options.silent)
             shard, shards = options.shard
-            plan = Plan(space, self._key(space), 1 + options.retries, shard - 1, shards)
+            plan = Plan(
+                space, self._key(space), 1 + options.retries, shard - 1, shards, patient=options.patient,
+                start=self._resume.done.get(space.version, 0) if self._resume else 0, tells_unsettled=not self._resume,
+            )  # fmt: skip
             sweep = Sweep(
                 plan, way, bulk, ring, pace, kernel, settling, self._clock, self._interrupts, numbers,
-                notice=self._notice,
+                settled=self._settled(space.version), notice=self._notice,
             )  # fmt: skip
             self._progress.sweeps.append(sweep)
-            yield sweep, telling
+            yield sweep
+
+    def _settled(self, version: int) -> Callable[[int], None]:
+        """Notes how far an IP version's sweep is, where that is to be noted."""
+        if self._resume is None:
+            return lambda _: None
+        return partial(self._resume.note, version)
 
     def _key(self, space: Space) -> bytes:
-        """Of the order: random, but for shards the same everywhere."""
+        """Of the order: random, but for shards the same everywhere, and for a resumed sweep that of before."""
+        if self._resume is not None:
+            return self._resume.key
         if self._options.shard[1] > 1:
             return f"{space.version} {space.intervals} {space.ports}".encode()
         return secrets.token_bytes(16)

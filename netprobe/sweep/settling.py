@@ -6,35 +6,53 @@ House rules of this file:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netprobe.addresses import SPECIAL
-from netprobe.report import json
-from netprobe.report.summary import outline
-from netprobe.settling.outlets import Outlets
 from netprobe.sweep.answers import LATE, RANGE_AT, TRIES_AT, Answers
 from netprobe.sweep.kinds import Case, Kinds, Sample, after, tracked, verdict_of
+from netprobe.sweep.limits import NOBODY, Limits, from_target, is_error
+from netprobe.sweep.limits import place as place_of
+from netprobe.sweep.permutation import mixed
+from netprobe.sweep.second import SecondLook
 from netprobe.sweep.space import Space
 from netprobe.sweep.stamping import Numbers, Stamp
 from netprobe.sweep.telling import Rows, Telling, alike
 from netprobe.sweep.windows import Window
+from netprobe.wire.bulk import texts
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
 Pairs = tuple[Words, Words, Words]
 MOST_SAMPLES = 1 << 16
 MOST_TRIES = 7
+HELD = -2  # a silent pair that will be asked again
 
 
 class Settling:
     """`silent`: tell of every silent pair as well."""
 
-    def __init__(self, kinds: Kinds, telling: Telling, stamp: Stamp, numbers: Numbers, outlets: Outlets, *, silent: bool):
-        self._kinds, self._telling, self._numbers, self._outlets = kinds, telling, numbers, outlets
+    def __init__(
+        self,
+        kinds: Kinds,
+        telling: Telling,
+        stamp: Stamp,
+        numbers: Numbers,
+        second: SecondLook,
+        *,
+        silent: bool,
+    ) -> None:
+        self._kinds, self._telling, self._numbers = kinds, telling, numbers
+        self._second = second
         self.stamp = stamp
+        self.limits = Limits()
+        # Told of the groups that limit; takes places of the order that shall be asked again slowly, if it has room.
+        self.limited: Callable[[Places], None] = lambda _: None
+        self.hold: Callable[[Places, Places], bool] | None = None
         self._silent = silent
         self._samples: dict[int, tuple[bytes, bytes]] = {}
         self._ranges = [
@@ -66,33 +84,78 @@ class Settling:
             answered = answered[~odd]
         for key, at in alike(keys[answered] | special[answered]):
             self._tell(window, key, places[answered[at]], answered[at], pairs, now_ns)
+        if len(answered):
+            self._note_limits(window, places[answered], (high[answered], low[answered]), keys[answered])
         silent = np.flatnonzero((keys == 0) & (window.tries[places] > 0))
-        if complete:
-            for key, at in alike(special[silent]):
-                self._tell(window, key, places[silent[at]], silent[at], pairs, now_ns)
+        if not complete or not len(silent):
+            return
+        suspects = np.full(len(silent), NOBODY, dtype=np.int64)
+        if not window.slow:
+            suspects = self._suspects(window, places, silent, (high, low), now_ns)
+        silent, suspects = silent[suspects != HELD], suspects[suspects != HELD]
+        for key, at in alike(special[silent] | (suspects + 1).astype(np.uint64)):
+            self._tell(window, key, places[silent[at]], silent[at], pairs, now_ns)
+
+    def _note_limits(self, window: Window, places: Places, addresses: tuple[Words, Words], shapes: Words) -> None:
+        """Whose errors came, and where something else did."""
+        owners = np.full(len(places), NOBODY, dtype=np.int64)
+        errors = np.flatnonzero(is_error(shapes))
+        if len(errors) and window.high is not None and window.low is not None:
+            high, low = window.high[places[errors]], window.low[places[errors]]
+            own = from_target(shapes[errors])
+            kinds = shapes[errors] & np.uint64(0xFFFF)
+            marks = np.where(own, kinds, mixed(high ^ mixed(low)) | np.uint64(1 << 16))
+            for _, at in alike(marks):
+                one = at[0]
+                sender = (0, 0) if own[one] else (int(high[one]), int(low[one]))
+                name = texts(self.stamp.version, high[one : one + 1], low[one : one + 1])[0]
+                group = self.limits.group(sender, int(kinds[one]) if own[one] else 0, name)
+                owners[errors[at]] = group
+                if group != NOBODY:
+                    self.limits.groups[group].note(window.times[places[errors[at]]])
+        self.limits.note(place_of(*addresses, self.stamp.version), owners)
+
+    def _suspects(
+        self, window: Window, places: Places, silent: Places, addresses: tuple[Words, Words], now_ns: int
+    ) -> Places:
+        """By whose limit each silent pair may be so; those that will be asked again slowly are told then."""
+        high, low = addresses
+        found = self.limits.suspects(place_of(high[silent], low[silent], self.stamp.version), now_ns)
+        suspected = np.flatnonzero(found != NOBODY)
+        if len(suspected):
+            self.limited(found[suspected])
+            if self.hold is not None and self.hold(window.of_order(places[silent[suspected]]), found[suspected]):
+                window.tries[places[silent[suspected]]] = 0
+                found[suspected] = HELD
+        return found
 
     def _tell(self, window: Window, key: int, places: Places, at: Places, pairs: Pairs, now_ns: int) -> None:
         high, low, ports = (part[at] for part in pairs)
         tries, special = key >> TRIES_AT & 7, key >> RANGE_AT & 31
         shape = key & ~(7 << TRIES_AT | 31 << RANGE_AT)
+        limiter = None
+        if not window.shapes[places[0]]:  # silent: what is left of the key is the limiter's number, from 1
+            limiter = self.limits.named(shape - 1, now_ns) if shape else None
+            shape = 0
         for port, some in alike(ports):
-            case = Case(shape, tries, port, special)
+            case = Case(shape, tries, port, special, limiter)
             kind = self._kinds.of(case, partial(self._sample, case, high[some[:1]], low[some[:1]], ports[some[:1]]))
-            if not shape and not self._silent:
+            if not shape and limiter is None and not self._silent:
                 self._telling.count(kind, len(some))
                 continue
             mine = places[some]
             clients, _, _ = self._numbers.of(high[some], low[some], ports[some])
             no_sender = window.high is None or window.low is None
-            self._telling.tell(
-                kind,
-                Rows(
-                    high[some], low[some], port, clients,
-                    high[some] if no_sender else window.high[mine],  # type: ignore[index]
-                    low[some] if no_sender else window.low[mine],  # type: ignore[index]
-                    window.sent[mine], window.times[mine], now_ns,
-                ),
+            rows = Rows(
+                high[some], low[some], port, clients,
+                high[some] if no_sender else window.high[mine],  # type: ignore[index]
+                low[some] if no_sender else window.low[mine],  # type: ignore[index]
+                window.sent[mine], window.times[mine], now_ns,
             )  # fmt: skip
+            if shape:
+                rows = self._second.hold_back(kind, rows)
+            if len(rows.low):
+                self._telling.tell(kind, rows)
 
     def _sample(self, case: Case, high: Words, low: Words, ports: Words) -> Sample:
         if not case.shape:
@@ -109,8 +172,7 @@ class Settling:
             if self.stamp.version == 4:
                 found[(low >= first) & (low <= last)] = n
             else:
-                found[(high >= first >> 64) & (high <= last >> 64) & ((first >> 64 != last >> 64) | (low >= first & _LOW)
-                      & (low <= last & _LOW))] = n  # fmt: skip
+                found[_at_least(high, low, first) & ~_at_least(high, low, last + 1)] = n
         return found
 
     def _contradicted(self, window: Window, place: int, pair: Pairs, now_ns: int) -> None:
@@ -122,22 +184,20 @@ class Settling:
         syn = self.stamp.packets(*pair)[0].tobytes()
         row, _ = tracked(Sample(syn, answers), int(window.tries[place]), sent)
         verdict = verdict_of(row, self._kinds.expect(int(pair[2][0])), now_ns, None)
-        self._telling.causes[verdict.cause] += 1
-        self._telling.states[verdict.state] += 1
-        if self._outlets.lines is not None:
-            self._outlets.lines(json.line(verdict).encode("ascii"))
-        if self._outlets.also is not None:
-            self._outlets.also(json.line(verdict), None)
-        if self._outlets.outline is not None:
-            self._outlets.outline(outline(verdict))
+        self._telling.give(verdict)
 
 
-_LOW = 0xFFFFFFFFFFFFFFFF
+def _at_least(high: Words, low: Words, number: int) -> NDArray[np.bool_]:
+    """Which 128-bit numbers are at least this one."""
+    top, bottom = number >> 64, number & 0xFFFFFFFFFFFFFFFF
+    return np.asarray((high > top) | ((high == top) & (low >= bottom)))
 
 
 def redirected(packet: bytes, like: bytes) -> bytes:
     """A TCP packet with the addresses, ports and acknowledgement number of another one, as if it came from there."""
-    first, size, at, other = (12, 8, (packet[0] & 15) * 4, (like[0] & 15) * 4) if packet[0] >> 4 == 4 else (8, 32, 40, 40)
+    first, size, at, other = 8, 32, 40, 40
+    if packet[0] >> 4 == 4:
+        first, size, at, other = 12, 8, (packet[0] & 15) * 4, (like[0] & 15) * 4
     found = bytearray(packet)
     found[first : first + size] = like[first : first + size]
     found[at : at + 4] = like[other : other + 4]

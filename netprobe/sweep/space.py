@@ -45,7 +45,9 @@ class Space:
     """The pairs of address and port of one IP version, numbered from 0 to `size` - 1. `targets` and `without` are
     intervals of addresses; they may overlap."""
 
-    def __init__(self, version: int, targets: Iterable[Interval], without: Iterable[Interval], ports: Sequence[int]):
+    def __init__(
+        self, version: int, targets: Iterable[Interval], without: Iterable[Interval], ports: Sequence[int]
+    ) -> None:
         self.version = version
         self.ports = tuple(sorted(set(ports)))
         self.intervals = subtract(merge(targets), merge(without))

@@ -1,4 +1,4 @@
-"""SYNs in bulk: one packet that scapy made, and the fields of each target stamped into copies of it by array operations.
+"""SYNs in bulk: one packet that scapy made, and each target's fields stamped into copies of it by array operations.
 
 House rules of this file:
 1. The bytes are those of wire.templates.fill for the same probe; a test holds both equal.
@@ -41,7 +41,8 @@ class Numbers:
             digest = siphash(self._secret, [low << np.uint64(16) | ports])
         else:
             digest = siphash(self._secret, [high, low, ports])
-        source = np.uint64(FIRST_SOURCE_PORT) + ((digest & np.uint64(0xFFFF)) * np.uint64(SOURCE_PORTS) >> np.uint64(16))
+        source = (digest & np.uint64(0xFFFF)) * np.uint64(SOURCE_PORTS) >> np.uint64(16)
+        source += np.uint64(FIRST_SOURCE_PORT)
         if self._source_port is not None:
             source = np.full(len(low), self._source_port, dtype=np.uint64)
         return source, digest >> np.uint64(32), digest >> np.uint64(16) & np.uint64(0xFFFF)
@@ -54,7 +55,7 @@ class Stamp:
         self.version = version
         self.source = source
         self._numbers = numbers
-        nobody = "0.0.0.0" if version == 4 else "::"
+        nobody = "0.0.0.0" if version == 4 else "::"  # noqa: S104 - stamped over
         probe = Probe(Shape.SYN, Endpoint(source, 0), Endpoint(nobody, 0), seq=0, tos=MARK)
         self.template = bytearray(templates.fill(probe, mtu))
         start = _HEADER[version]

@@ -24,6 +24,7 @@ from netprobe.sweep.answers import Answers, Reader
 from netprobe.sweep.pace import Pace
 from netprobe.sweep.permutation import Permutation
 from netprobe.sweep.settling import Settling
+from netprobe.sweep.slowly import Turns, Waiting
 from netprobe.sweep.space import Space
 from netprobe.sweep.stamping import Numbers
 from netprobe.sweep.windows import Window
@@ -33,15 +34,18 @@ from netprobe.wire.netlink import Kernel
 from netprobe.wire.ring import Ring
 
 Words = NDArray[np.uint64]
+Places = NDArray[np.int64]
 SECOND = 1_000_000_000
-SMALLEST_WINDOW, LARGEST_WINDOW = 512, 1 << 15
-# Windows under way at the same time, for memory's sake: 2 MB each at the most.
-MOST_WINDOWS = 48
+SMALLEST_WINDOW, LARGEST_WINDOW = 512, 1 << 14
+# Windows under way at the same time, for memory's sake: a megabyte each at the most.
+MOST_WINDOWS = 128
 # SYNs stamped at a time, and sent in one go.
 AT_ONCE = 4096
 _HOP_EVERY_NS = SECOND
 _FULL = (errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
 _MOST_ROUNDS = 7
+# Limiters that are told of one by one.
+_TOLD = 8
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class Plan:
     shard: int = 0
     shards: int = 1
     start: int = 0  # places of this shard that are done
+    patient: bool = False
+    tells_unsettled: bool = True  # when interrupted; not where the rest is asked again later
 
 
 class Sweep:
@@ -99,7 +105,12 @@ class Sweep:
         self._width = int(min(max(2 * pace.rate, SMALLEST_WINDOW), LARGEST_WINDOW))
         self._stamped: tuple[Window, int, NDArray[np.uint8]] | None = None
         self._thread: ThreadPoolExecutor
-        self._under_way: tuple[Window, NDArray[np.int64], Future[tuple[int, int]]] | None = None
+        self._under_way: tuple[Window, Places, Future[tuple[int, int]]] | None = None
+        self._waiting = Waiting()
+        self._known_limits: set[int] = set()
+        settling.limited = self._limited
+        if plan.patient:
+            settling.hold = self._waiting.hold
         self._hop_ns = 0
         self._hop: NextHop | None = None
         self.counts = Counts(total=self._size - plan.start)
@@ -113,6 +124,7 @@ class Sweep:
         """Until all is settled, or interrupted; then what is known is told."""
         with ThreadPoolExecutor(1) as self._thread:
             self._run()
+        self._ask_slowly()
 
     def _run(self) -> None:
         while not self._interrupts.asked:
@@ -128,8 +140,46 @@ class Sweep:
         while not self._sent():
             self._ring.wait(0.0005)
         self._receive(self._clock.now_ns())
-        for window in self._windows:
+        for window in self._windows if self._plan.tells_unsettled else ():
             self._give(window, complete=False)
+        self._windows.clear()
+
+    # ------------------------------------------------------------------ slowly
+
+    def _ask_slowly(self) -> None:
+        """What may have fallen to a limit, as slowly as its sender answers."""
+        if self._waiting.count:
+            self._notice(f"{self._waiting.count:,} silent pairs are asked again, as slowly as errors are sent")
+        while self._waiting.count:
+            places, owners = self._waiting.next()
+            window = Window(0, len(places), 1, places)
+            window.slow = True
+            self._windows.append(window)
+            turns = Turns(owners, self._settling.limits.rate, self._clock.now_ns())
+            while not self._interrupts.asked:
+                now = self._clock.now_ns()
+                self._receive(now)
+                local = turns.next(now)
+                if local is not None:
+                    self._ask_one(window, local, now)
+                elif turns.due_ns is None and now >= (window.settled_ns() or now):
+                    break
+                else:
+                    due = turns.due_ns or window.settled_ns() or now
+                    self._ring.wait(min(max(due - now, 1_000_000), SECOND // 10) / SECOND)
+            self._windows.clear()
+            self._give(window, complete=True)
+            if self._interrupts.asked:
+                return
+
+    def _ask_one(self, window: Window, local: int, now: int) -> None:
+        places = np.array([local], dtype=np.int64)
+        self._look_for_hop(now)
+        window.note_sent(places, self._clock.now_ns())
+        sent, error = self._bulk.send(self._stamp.packets(*self.pairs(window, places)))
+        self.counts.sent += sent
+        if error:
+            window.note_blocked(local, error)
 
     # ------------------------------------------------------------------ sending
 
@@ -191,7 +241,7 @@ class Sweep:
             return self._windows[-1]
         return None
 
-    def _packets(self, window: Window, places: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _packets(self, window: Window, places: Places) -> NDArray[np.uint8]:
         """The SYNs to these places. First SYNs are stamped in advance: a slow sweep would spend its time on that."""
         first, count = int(places[0]), len(places)
         if window.round:
@@ -205,9 +255,9 @@ class Sweep:
         self._stamped = window, first, packets
         return packets[:count]
 
-    def pairs(self, window: Window, places: NDArray[np.int64]) -> tuple[Words, Words, Words]:
+    def pairs(self, window: Window, places: Places) -> tuple[Words, Words, Words]:
         """Addresses and ports of places of a window."""
-        positions = (places + window.first).astype(np.uint64) * np.uint64(self._plan.shards)
+        positions = window.of_order(places).astype(np.uint64) * np.uint64(self._plan.shards)
         return self._plan.space.pairs(self._order.at(positions + np.uint64(self._plan.shard)))
 
     def _look_for_hop(self, now: int) -> None:
@@ -226,6 +276,18 @@ class Sweep:
     def _slow(self, why: str, now: int) -> None:
         if self._pace.slow(why, now):
             self._notice(f"{why}: slower, {self._pace.rate:,.0f} packets a second")
+
+    def _limited(self, groups: Places) -> None:
+        """Somebody limits errors: said once of each, and a reason to be slower."""
+        for group in np.unique(groups).tolist():
+            if group in self._known_limits:
+                continue
+            self._known_limits.add(group)
+            sender, per_s = self._settling.limits.named(group, self._clock.now_ns())
+            if len(self._known_limits) <= _TOLD:
+                advice = "" if self._plan.patient else "; --patient asks again, slowly"
+                self._notice(f"{sender} sends no more than about {per_s} ICMP errors a second{advice}")
+            self._pace.slow("ICMP errors are limited", self._clock.now_ns())
 
     def _rest(self, now: int) -> None:
         """Nothing may be sent: listen until something may."""
@@ -251,26 +313,24 @@ class Sweep:
                 if window.round + 1 < _MOST_ROUNDS:
                     window.once_more()
 
-    def _corrected(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _corrected(self, times: Places) -> Places:
         """The kernel's times on this sweep's clock."""
         if not len(times):
             return times
         return times + (self._clock.from_kernel(int(times[-1])) - int(times[-1]))
 
-    def _note(self, found: Answers, data: NDArray[np.uint8], lengths: NDArray[np.int64], times: NDArray[np.int64]) -> None:
+    def _note(self, found: Answers, data: NDArray[np.uint8], lengths: Places, times: Places) -> None:
         positions = self._order.position(found.pairs)
         place, rest = np.divmod(positions, np.uint64(self._plan.shards))
-        places = place.astype(np.int64)
-        mine = rest == self._plan.shard
+        places = np.where(rest == self._plan.shard, place.astype(np.int64), -1)
         self._settling.remember(found, data, lengths, self._plan.space)
         noted = np.zeros(len(places), dtype=np.bool_)
         for window in self._windows:
-            inside = np.flatnonzero(mine & (places >= window.first) & (places < window.first + window.size))
+            inside, at = window.inside(places)
             if not len(inside):
                 continue
             noted[inside] = True
             rows = found.rows[inside]
-            at = places[inside] - window.first
             before = window.answered
             heard = np.maximum(times[rows], window.sent[at])
             _, contradicting = window.note(at, found.shapes[inside], found.high[inside], found.low[inside], heard)

@@ -13,11 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from netprobe.model import Verdict
+from netprobe.report import json
 from netprobe.report.details import where
-from netprobe.report.summary import Outline, endpoint
+from netprobe.report.summary import Outline, endpoint, outline
 from netprobe.settling import patterns
 from netprobe.settling.outlets import Outlets
-from netprobe.sweep.kinds import Kind
+from netprobe.sweep.kinds import Ends, Kind
 from netprobe.tracker import columns
 from netprobe.wire.bulk import texts
 
@@ -43,11 +45,22 @@ class Rows(NamedTuple):
     heard: NDArray[np.int64]
     now_ns: int
 
+    def part(self, first: int, last: int) -> Rows:
+        """Some of them."""
+        s = slice(first, last)
+        return Rows(
+            self.high[s], self.low[s], self.port, self.client_ports[s], self.sender_high[s], self.sender_low[s],
+            self.sent[s], self.heard[s], self.now_ns,
+        )  # fmt: skip
+
 
 class Telling:
     """Hands out what a sweep found. `frames` counts the packets that lines cite."""
 
-    def __init__(self, version: int, source: str, outlets: Outlets) -> None:
+    def __init__(
+        self, version: int, source: str, outlets: Outlets, on_verdict: Callable[[Verdict], None] = lambda _: None
+    ) -> None:
+        self._on_verdict = on_verdict
         self._version = version
         self._source = source
         self._outlets = outlets
@@ -64,8 +77,7 @@ class Telling:
         """Count them, and give them to every outlet."""
         self.count(kind, len(rows.low))
         for at in range(0, len(rows.low), AT_ONCE):
-            part = slice(at, at + AT_ONCE)
-            self._tell(kind, Rows(*(one if isinstance(one, int) else one[part] for one in rows)))
+            self._tell(kind, rows.part(at, at + AT_ONCE))
 
     def _tell(self, kind: Kind, rows: Rows) -> None:
         count = len(rows.low)
@@ -81,10 +93,22 @@ class Telling:
             self._outlines(kind, rows, outlets.outline)
         self.frames += 2 * count
 
+    def give(self, verdict: Verdict) -> None:
+        """One verdict that has no kind."""
+        self.causes[verdict.cause] += 1
+        self.states[verdict.state] += 1
+        outlets = self._outlets
+        if outlets.lines is not None:
+            outlets.lines(json.line(verdict).encode("ascii"))
+        if outlets.also is not None:
+            outlets.also(json.line(verdict), None)
+        if outlets.outline is not None and outlets.outline(outline(verdict)):
+            self._on_verdict(verdict)
+
     def _lines(self, kind: Kind, rows: Rows) -> list[str]:
-        columns_of = [self._column(gap, rows) for gap in kind.gaps]
+        known = {gap: self._column(gap, rows) for gap in set(kind.gaps)}
         form = kind.form
-        return [form % values for values in zip(*columns_of, strict=True)]
+        return [form % values for values in zip(*(known[gap] for gap in kind.gaps), strict=True)]
 
     def _column(self, gap: int, rows: Rows) -> Sequence[object]:
         count = len(rows.low)
@@ -97,7 +121,7 @@ class Telling:
         if gap == patterns.SERVER_PORT:
             return [rows.port] * count
         if gap == patterns.CLIENT_PORT:
-            return rows.client_ports.tolist()
+            return list(rows.client_ports.tolist())
         if gap == FIRST_FRAME:
             return range(self.frames + 1, self.frames + 2 * count, 2)
         if gap == FIRST_TIME:
@@ -112,7 +136,7 @@ class Telling:
         if gap == patterns.DELAY:
             return [f"{tenths // 10}.{tenths % 10}" for tenths in ((passed + 50_000_000) // 100_000_000).tolist()]
         assert gap == patterns.WAITED, gap
-        return ((rows.now_ns - rows.sent + 500_000_000) // SECOND).tolist()
+        return list(((rows.now_ns - rows.sent + 500_000_000) // SECOND).tolist())
 
     def _outlines(self, kind: Kind, rows: Rows, note: Callable[[Outline], bool]) -> None:
         like = kind.verdict
@@ -122,10 +146,15 @@ class Telling:
         senders: Sequence[str] = targets
         if made_up is not None and made_up != like.address:
             senders = texts(self._version, rows.sender_high, rows.sender_low)
+        if made_up is None and kind.errs:
+            senders = texts(self._version, rows.sender_high, rows.sender_low)
         for n, (target, sender) in enumerate(zip(targets, senders, strict=True)):
             said = place if made_up is None else place.replace(made_up, sender)
             client = endpoint(self._source, int(rows.client_ports[n]))
-            note(Outline(like, endpoint(target, rows.port), client, said, self.frames + 1 + 2 * n, int(rows.sent[n])))
+            frame, sent, heard = self.frames + 1 + 2 * n, int(rows.sent[n]), int(rows.heard[n])
+            if note(Outline(like, endpoint(target, rows.port), client, said, frame, sent)):
+                ends = Ends(target, self._source, int(rows.client_ports[n]), sender)
+                self._on_verdict(kind.one(ends, frame, sent, heard, rows.now_ns))
 
 
 def seconds(times: NDArray[np.int64]) -> list[str]:

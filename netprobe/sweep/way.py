@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netprobe.errors import CannotMeasure, UsageError
-from netprobe.sweep.space import Space
 from netprobe.sweep.kinds import text_of
+from netprobe.sweep.space import Space
 from netprobe.wire.bulk import NextHop
 from netprobe.wire.netlink import ETHERNET, VALID_STATES, Kernel, Route
 

@@ -25,16 +25,18 @@ REPEAT_NS = 1_100_000_000
 # (netprobe.evidence.answer).
 LAST_WAIT_NS = 3_200_000_000
 SILENCE_NS = 4_250_000_000
-# How long a second answer, which contradicts the first, may take.
-LINGER_NS = 100_000_000
+# How long a second answer, which contradicts the first, may take: as long as answers take here, at least and at most.
+LINGER_NS = (20_000_000, 300_000_000)
 
 
 class Window:
-    """Positions first, first + 1, ... of the order; places in it are counted from 0."""
+    """Places first, first + 1, ... of the order, or (`chosen`, ascending) any; here they are counted from 0."""
 
-    def __init__(self, first: int, size: int, rounds: int) -> None:
+    def __init__(self, first: int, size: int, rounds: int, chosen: Places | None = None) -> None:
         self.first = first
         self.size = size
+        self.chosen = chosen
+        self.slow = False  # asked so slowly that no limit can explain silence
         self.rounds = rounds
         self.round = 0
         self.shapes: Words = np.zeros(size, dtype=np.uint64)  # 0: nothing answered yet
@@ -50,6 +52,20 @@ class Window:
         self._at = 0
         self._ended_ns = 0
         self._last_ns = 0
+        self._linger_ns = LINGER_NS[0]
+
+    def of_order(self, places: Places) -> Places:
+        """Where these stand in the order."""
+        return places + self.first if self.chosen is None else self.chosen[places]
+
+    def inside(self, of_order: Places) -> tuple[Places, Places]:
+        """Which of these places of the order are in this window, and where here."""
+        if self.chosen is None:
+            found = np.flatnonzero((of_order >= self.first) & (of_order < self.first + self.size))
+            return found, of_order[found] - self.first
+        at = np.minimum(np.searchsorted(self.chosen, of_order), self.size - 1)
+        found = np.flatnonzero(self.chosen[at] == of_order)
+        return found, at[found]
 
     # ------------------------------------------------------------------ sending
 
@@ -85,6 +101,8 @@ class Window:
 
     def note_sent(self, places: Places, now_ns: int) -> None:
         """These leave now. They are the first of what `next` gave."""
+        if self.slow:
+            self.tries[places], self.sent[places] = 0, 0
         self.sent[places] = np.where(self.tries[places] == 0, now_ns, self.sent[places])
         self.tries[places] += 1
         self._at = int(np.searchsorted(self._todo, places[-1])) + 1
@@ -102,8 +120,8 @@ class Window:
 
     def silent(self) -> Places:
         """The places without an answer that could be asked."""
-        found = np.flatnonzero(self.shapes == 0)
-        return found[~np.isin(found, list(self.blocked))] if self.blocked else found
+        found: Places = np.flatnonzero(self.shapes == 0)
+        return np.setdiff1d(found, list(self.blocked)) if self.blocked else found
 
     def once_more(self) -> None:
         """What was lost in the capture is asked again, beyond the usual rounds."""
@@ -128,6 +146,8 @@ class Window:
             self.high[places[errors]], self.low[places[errors]] = high[errors], low[errors]
         if len(new):
             self._last_ns = max(self._last_ns, int(times[new].max()))
+            slowest = int((times[new] - self.sent[at]).max())
+            self._linger_ns = min(max(self._linger_ns, slowest), LINGER_NS[1])
         syn_ack = (shapes & np.uint64(ICMP) == 0) & (shapes & np.uint64(SYN | ACK) == SYN | ACK)
         known = self.shapes[places]
         reset = (known & np.uint64(ICMP) == 0) & (known & np.uint64(SYN) == 0) & (known != 0)
@@ -138,5 +158,5 @@ class Window:
         if self.due_ns() is not None:
             return None
         if self.open == 0:
-            return self._last_ns + LINGER_NS
+            return self._last_ns + self._linger_ns
         return self._ended_ns + max(LAST_WAIT_NS, SILENCE_NS - self.round * REPEAT_NS)

@@ -115,7 +115,7 @@ class Ring:
         starts = offsets * 4 + self._halves[offsets * 2 + 13]  # tp_net
         starts = np.minimum(starts, len(self._octets) - KEPT)
         data = self._octets[starts[:, None] + _COLUMNS]
-        data[_COLUMNS >= lengths[:, None]] = 0
+        data[lengths[:, None] <= _COLUMNS] = 0
         return Packets(data, lengths, seconds * 1_000_000_000 + fraction)
 
     def drops(self) -> int:
