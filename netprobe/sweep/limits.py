@@ -29,6 +29,7 @@ REMEMBERED = 4096  # errors of one sender
 SENDERS = 1024
 SAMPLE = 1 << 16  # addresses that answered in any way
 NOBODY = -1
+REACH = 3.0
 
 
 @dataclass(slots=True)
@@ -107,10 +108,17 @@ class Limits:
         if not limited or not len(places):
             return found
         at = np.searchsorted(self._places, places)
-        before = self._owners[np.maximum(at - 1, 0)]
-        after = self._owners[np.minimum(at, len(self._owners) - 1)]
-        same = (before == after) & np.isin(before, limited)
-        found[same] = before[same]
+        before, after = np.maximum(at - 1, 0), np.minimum(at, len(self._owners) - 1)
+        same = (self._owners[before] == self._owners[after]) & np.isin(self._owners[before], limited)
+        for group in limited:
+            # Beyond its first and last error a group's network goes on about as far as its errors lie apart.
+            own = self._places[self._owners == group]
+            reach = float(own[-1] - own[0]) / max(len(own) - 1, 1) * REACH if len(own) else 0.0
+            edge = (at == 0) | (at == len(self._places))
+            nearest = np.where(at == 0, self._places[0], self._places[-1])
+            far = np.abs(nearest.astype(np.float64) - places.astype(np.float64)) > reach
+            same &= ~(edge & far & (self._owners[before] == group))
+        found[same] = self._owners[before][same]
         return found
 
 
