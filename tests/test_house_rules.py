@@ -54,6 +54,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             *("probelog", "sifting", "keeping"),
             "redaction",
             "bundle",
+            "sweep",
         },
         {"nouns", "request", "core", "wire", "report"},
     ),

@@ -13,8 +13,8 @@ from netprobe.model import (
     ConnectionFact,
     CredentialsFact,
     DropFact,
-    LimitFact,
     Fact,
+    LimitFact,
     LinkFact,
     Mode,
     NeighborFact,
@@ -47,11 +47,7 @@ def take_facts(e: Evidence, facts: Sequence[Fact]) -> None:
                 e.offered = fact
         elif isinstance(fact, DropFact):
             e.dropped += fact.count
-        elif isinstance(fact, LimitFact):
-            if fact.address == address:
-                e.limiter = fact
-                e.features["limit"] = "shown"
-        elif isinstance(fact, LinkFact | NeighborFact):
+        elif isinstance(fact, LinkFact | NeighborFact | LimitFact):
             _on_the_way(e, fact)
         elif isinstance(fact, BlockedFact) and fact.address == address:
             e.cite("blocked", fact.number, fact.time_ns, f"the kernel refused to send a probe: {fact.error}")
@@ -67,8 +63,13 @@ def _about_login(e: Evidence, fact: AuthMethodsFact | CredentialsFact) -> None:
         e.asked = fact
 
 
-def _on_the_way(e: Evidence, fact: LinkFact | NeighborFact) -> None:
-    """The state of our interface and of the next hop, as the kernel tells it; the latest counts."""
+def _on_the_way(e: Evidence, fact: LinkFact | NeighborFact | LimitFact) -> None:
+    """The state of our interface and of the next hop, as the kernel tells it; the latest counts. Who limits errors."""
+    if isinstance(fact, LimitFact):
+        if fact.address == e.target.address:
+            e.limiter = fact
+            e.features["limit"] = "shown"
+        return
     if e.route is None:
         return
     if isinstance(fact, LinkFact) and fact.interface == e.route.interface:

@@ -12,6 +12,7 @@ House rules of this file:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,22 @@ Words = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
 SECOND = 1_000_000_000
 
-# A sender is known to be limited from so many errors on, and while it sends no more than so many a second.
+# So many errors must be seen of a sender, so many times as many of their neighbours be silent, and so improbable be it
+# that the answered ones were the first by chance.
 FEWEST = 3
-MOST_A_SECOND = 10.0
+SILENT_FOR_EACH = 2
+CHANCE = 0.001
+BURST = 5  # errors whose moment is compared with that of the silent ones; Linux lets six pass
+# Or the errors come in step: gaps of the last ones, the shortest against the median, and the shortest median.
+STEPS = 8
+EVEN = 0.7
+SHORTEST_STEP = 0.1
 REMEMBERED = 4096  # errors of one sender
 SENDERS = 1024
 SAMPLE = 1 << 16  # addresses that answered in any way
 NOBODY = -1
-REACH = 3.0
+# So many times as far as a group's errors lie apart, its network may go on beyond the last of them.
+REACH = 4.0
 
 
 @dataclass(slots=True)
@@ -38,28 +47,32 @@ class Group:
 
     sender: str
     times: list[int] = field(default_factory=list)
-    count: int = 0
+    limited: bool = False
 
     def note(self, times: Numbers) -> None:
         """More errors."""
-        self.count += len(times)
         self.times = sorted([*self.times, *times.tolist()])[-REMEMBERED:]
 
-    def per_s(self, now_ns: int) -> float | None:
-        """Errors a second after the first burst, None while that says nothing."""
-        if self.count < FEWEST:
-            return None
-        first = self.times[0]
-        after = sum(time > first + SECOND for time in self.times)
-        lasted = (now_ns - first) / SECOND - 1
-        if lasted < 1 or self.count > len(self.times):
-            return None if lasted < 1 else len(self.times) * SECOND / max(self.times[-1] - first, 1)
-        return after / lasted
+    def judge(self, told: Numbers, silent: Numbers) -> None:
+        """Which SYNs of a window, counted as they were sent, drew this group's errors, and which to their neighbours
+        drew nothing: a limit answers the first, and then hardly any."""
+        if self.limited or len(told) < FEWEST or len(silent) < SILENT_FOR_EACH * len(told):
+            return
+        rank = min(len(told), BURST)
+        before = float(np.mean(silent < np.sort(told)[rank - 1]))
+        by_chance = sum(
+            comb(len(told), i) * before**i * (1 - before) ** (len(told) - i) for i in range(rank, len(told) + 1)
+        )
+        self.limited = by_chance < CHANCE
 
-    def limited(self, now_ns: int) -> bool:
-        """Whether the errors come as a limit lets them: a burst, then a trickle."""
-        rate = self.per_s(now_ns)
-        return rate is not None and rate <= MOST_A_SECOND and self.times[-1] - self.times[0] > SECOND // 2
+    @property
+    def step_s(self) -> float | None:
+        """The seconds between errors, where they come in step."""
+        gaps = np.diff(np.array(self.times[-STEPS - 1 :], dtype=np.float64)) / SECOND
+        if len(gaps) < STEPS:
+            return None
+        median = float(np.median(gaps))
+        return median if median >= SHORTEST_STEP and float(gaps.min()) >= EVEN * median else None
 
 
 class Limits:
@@ -82,15 +95,10 @@ class Limits:
             self.groups.append(Group(name))
         return found
 
-    def named(self, number: int, now_ns: int) -> tuple[str, int]:
+    def named(self, number: int) -> tuple[str, int]:
         """A group's sender, and about how many errors a second it sends, at least one."""
         group = self.groups[number]
-        return group.sender, max(1, round(group.per_s(now_ns) or 1))
-
-    def rate(self, number: int) -> float:
-        """How many errors a second a group is good for."""
-        times = self.groups[number].times
-        return min(max(self.groups[number].per_s(times[-1] + SECOND) or 1.0, 0.5), 1.0)
+        return group.sender, max(1, round(1 / (group.step_s or 1.0)))
 
     def note(self, places: Words, owners: Numbers) -> None:
         """What answered at these places: a group's error, or (NOBODY) anything else."""
@@ -100,26 +108,35 @@ class Limits:
             order = order[:: -(-len(order) // SAMPLE)]
         self._places, self._owners = places[order], owners[order]
 
-    def suspects(self, places: Words, now_ns: int) -> Numbers:
-        """For each silent place the group that may have held its error back, or NOBODY: what answers nearest to it on
-        either side belongs to that group, and the group is limited."""
+    def suspects(self, places: Words) -> Numbers:
+        """For each silent place the group that may have held its error back, or NOBODY: what answers next to it
+        on both sides is that group's, or on one side and not far off. Whether the group is limited, `judge` tells."""
         found = np.full(len(places), NOBODY, dtype=np.int64)
-        limited = [n for n, group in enumerate(self.groups) if group.limited(now_ns)]
+        limited = [n for n, group in enumerate(self.groups) if len(group.times) >= FEWEST]
         if not limited or not len(places):
             return found
-        at = np.searchsorted(self._places, places)
-        before, after = np.maximum(at - 1, 0), np.minimum(at, len(self._owners) - 1)
-        same = (self._owners[before] == self._owners[after]) & np.isin(self._owners[before], limited)
+        reach = np.zeros(len(self.groups) + 1)  # the last is nobody's
         for group in limited:
-            # Beyond its first and last error a group's network goes on about as far as its errors lie apart.
             own = self._places[self._owners == group]
-            reach = float(own[-1] - own[0]) / max(len(own) - 1, 1) * REACH if len(own) else 0.0
-            edge = (at == 0) | (at == len(self._places))
-            nearest = np.where(at == 0, self._places[0], self._places[-1])
-            far = np.abs(nearest.astype(np.float64) - places.astype(np.float64)) > reach
-            same &= ~(edge & far & (self._owners[before] == group))
-        found[same] = self._owners[before][same]
+            reach[group] = REACH * float(own[-1] - own[0]) / max(len(own) - 1, 1) if len(own) else 0.0
+        at = np.searchsorted(self._places, places)
+        owners = np.concatenate((self._owners, [NOBODY]))
+        before, after = owners[at - 1], owners[at]  # beyond either end: nobody's
+        near_before = np.abs(self._apart(places, at - 1)) <= reach[before]
+        near_after = np.abs(self._apart(places, at)) <= reach[after]
+        closer = np.abs(self._apart(places, at - 1)) <= np.abs(self._apart(places, at))
+        same = (before == after) & np.isin(before, limited)
+        found[near_after] = after[near_after]
+        chosen = same | (near_before & (closer | ~near_after))
+        found[chosen] = before[chosen]
         return found
+
+    def _apart(self, places: Words, at: Numbers) -> NDArray[np.float64]:
+        """How far these are from what answered, at these positions of the sample."""
+        inside = np.clip(at, 0, len(self._places) - 1)
+        apart = self._places[inside].astype(np.float64) - places.astype(np.float64)
+        apart[(at < 0) | (at >= len(self._places))] = np.inf
+        return apart
 
 
 def place(high: Words, low: Words, version: int) -> Words:

@@ -87,9 +87,8 @@ def find_spaces(options: SweepOptions, notice: Notice) -> list[Space]:
         named = [spaces.of_network(block) for block in options.exclude if block.version == version]
         wanted = [one if isinstance(one, tuple) else spaces.of_network(one) for one in asked]
         space = Space(version, wanted, [*special, *named], options.ports)
-        left_out = sum(b - a + 1 for a, b in spaces.merge(wanted)) - space.addresses
-        if left_out:
-            notice(f"{left_out:,} addresses are left out: excluded, or of ranges with a special purpose (RFC 6890)")
+        if space.left_out:
+            notice(f"{space.left_out:,} addresses are left out: excluded, or with a special purpose (RFC 6890)")
         if space.size:
             found.append(space)
     pairs = sum(space.size for space in found)

@@ -31,6 +31,7 @@ Pairs = tuple[Words, Words, Words]
 MOST_SAMPLES = 1 << 16
 MOST_TRIES = 7
 HELD = -2  # a silent pair that will be asked again
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 class Settling:
@@ -51,7 +52,7 @@ class Settling:
         self.stamp = stamp
         self.limits = Limits()
         # Told of the groups that limit; takes places of the order that shall be asked again slowly, if it has room.
-        self.limited: Callable[[Places], None] = lambda _: None
+        self.limited: Callable[[int], None] = lambda _: None
         self.hold: Callable[[Places, Places], bool] | None = None
         self._silent = silent
         self._samples: dict[int, tuple[bytes, bytes]] = {}
@@ -84,20 +85,24 @@ class Settling:
             answered = answered[~odd]
         for key, at in alike(keys[answered] | special[answered]):
             self._tell(window, key, places[answered[at]], answered[at], pairs, now_ns)
+        owned: dict[int, Places] = {}
         if len(answered):
-            self._note_limits(window, places[answered], (high[answered], low[answered]), keys[answered])
+            owned = self._note_limits(window, places[answered], (high[answered], low[answered]), keys[answered])
         silent = np.flatnonzero((keys == 0) & (window.tries[places] > 0))
         if not complete or not len(silent):
             return
         suspects = np.full(len(silent), NOBODY, dtype=np.int64)
         if not window.slow:
-            suspects = self._suspects(window, places, silent, (high, low), now_ns)
+            suspects = self._suspects(window, places, silent, (high, low), owned)
         silent, suspects = silent[suspects != HELD], suspects[suspects != HELD]
         for key, at in alike(special[silent] | (suspects + 1).astype(np.uint64)):
             self._tell(window, key, places[silent[at]], silent[at], pairs, now_ns)
 
-    def _note_limits(self, window: Window, places: Places, addresses: tuple[Words, Words], shapes: Words) -> None:
-        """Whose errors came, and where something else did."""
+    def _note_limits(
+        self, window: Window, places: Places, addresses: tuple[Words, Words], shapes: Words
+    ) -> dict[int, Places]:
+        """Note whose errors came where, and where something else did. By group, which first SYNs drew an error."""
+        owned: dict[int, Places] = {}
         owners = np.full(len(places), NOBODY, dtype=np.int64)
         errors = np.flatnonzero(is_error(shapes))
         if len(errors) and window.high is not None and window.low is not None:
@@ -112,20 +117,29 @@ class Settling:
                 group = self.limits.group(sender, int(kinds[one]) if own[one] else 0, name)
                 owners[errors[at]] = group
                 if group != NOBODY:
-                    self.limits.groups[group].note(window.times[places[errors[at]]])
+                    theirs = places[errors[at]]
+                    self.limits.groups[group].note(window.times[theirs])
+                    first = theirs[window.tries[theirs] == 1]
+                    owned[group] = np.concatenate((owned.get(group, _NONE), first))
         self.limits.note(place_of(*addresses, self.stamp.version), owners)
+        return owned
 
     def _suspects(
-        self, window: Window, places: Places, silent: Places, addresses: tuple[Words, Words], now_ns: int
+        self, window: Window, places: Places, silent: Places, addresses: tuple[Words, Words], owned: dict[int, Places]
     ) -> Places:
         """By whose limit each silent pair may be so; those that will be asked again slowly are told then."""
         high, low = addresses
-        found = self.limits.suspects(place_of(high[silent], low[silent], self.stamp.version), now_ns)
-        suspected = np.flatnonzero(found != NOBODY)
-        if len(suspected):
-            self.limited(found[suspected])
-            if self.hold is not None and self.hold(window.of_order(places[silent[suspected]]), found[suspected]):
-                window.tries[places[silent[suspected]]] = 0
+        found = self.limits.suspects(place_of(high[silent], low[silent], self.stamp.version))
+        for group in np.unique(found[found != NOBODY]).tolist():
+            suspected = np.flatnonzero(found == group)
+            known = self.limits.groups[group]
+            known.judge(owned.get(group, _NONE), places[silent[suspected]])
+            if not known.limited and known.step_s is None:
+                found[suspected] = NOBODY
+                continue
+            self.limited(group)
+            asked = window.of_order(places[silent[suspected]])
+            if self.hold is not None and self.hold(asked, found[suspected]):
                 found[suspected] = HELD
         return found
 
@@ -135,7 +149,7 @@ class Settling:
         shape = key & ~(7 << TRIES_AT | 31 << RANGE_AT)
         limiter = None
         if not window.shapes[places[0]]:  # silent: what is left of the key is the limiter's number, from 1
-            limiter = self.limits.named(shape - 1, now_ns) if shape else None
+            limiter = self.limits.named(shape - 1) if shape else None
             shape = 0
         for port, some in alike(ports):
             case = Case(shape, tries, port, special, limiter)

@@ -6,18 +6,15 @@ House rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 Places = NDArray[np.int64]
-SECOND = 1_000_000_000
 MOST = 1 << 20
 # Asked of each limiter before the silent ones among them are told.
 AT_ONCE = 64
-# A budget that gains one error a second answers what comes a little slower.
-SLOWER = 1.06
+# The usual budget gains one error a second (Linux: net.ipv4.icmp_ratelimit); who sends more answers this, too.
+GAP_NS = 1_060_000_000
 
 
 class Waiting:
@@ -55,18 +52,17 @@ class Waiting:
 
 
 class Turns:
-    """When each of a few places may be asked: those of one limiter one after the other, at its own rate."""
+    """When each of a few places may be asked: those of one limiter one after the other."""
 
-    def __init__(self, owners: Places, per_s: Callable[[int], float], now_ns: int) -> None:
+    def __init__(self, owners: Places, now_ns: int) -> None:
         self._queues = {group: np.flatnonzero(owners == group).tolist()[::-1] for group in np.unique(owners).tolist()}
-        self._gaps = {group: int(SLOWER * SECOND / max(per_s(group), 0.1)) for group in self._queues}
-        self._due = {group: now_ns + self._gaps[group] for group in self._queues}
+        self._due = dict.fromkeys(self._queues, now_ns + GAP_NS)
 
     def next(self, now_ns: int) -> int | None:
         """A place that may be asked now."""
         for group, queue in self._queues.items():
             if queue and self._due[group] <= now_ns:
-                self._due[group] = now_ns + self._gaps[group]
+                self._due[group] = now_ns + GAP_NS
                 return int(queue.pop())
         return None
 

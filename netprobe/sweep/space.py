@@ -15,9 +15,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 import numpy as np
 from numpy.typing import NDArray
 
-from netprobe.addresses import Network, parse_address
+from netprobe.addresses import Network
 from netprobe.errors import UsageError
 from netprobe.targets import octet_intervals
+from netprobe.wire.bulk import number
 
 Words = NDArray[np.uint64]
 Interval = tuple[int, int]  # first and last address
@@ -48,11 +49,13 @@ class Space:
     def __init__(
         self, version: int, targets: Iterable[Interval], without: Iterable[Interval], ports: Sequence[int]
     ) -> None:
+        asked = merge(targets)
         self.version = version
         self.ports = tuple(sorted(set(ports)))
-        self.intervals = subtract(merge(targets), merge(without))
+        self.intervals = subtract(asked, merge(without))
         lengths = [last - first + 1 for first, last in self.intervals]
         self.addresses = sum(lengths)
+        self.left_out = sum(last - first + 1 for first, last in asked) - self.addresses
         self.size = self.addresses * len(self.ports)
         if self.size > MOST_PAIRS:
             raise UsageError(
@@ -84,10 +87,10 @@ class Space:
         keys = low if self.version == 4 else _sortable(high, low)
         at = np.maximum(np.searchsorted(self._keys, keys, side="right") - 1, 0)
         offset = low - self._low[at]
-        number = self._port_numbers[ports]
+        port_number = self._port_numbers[ports]
         beyond = high - self._high[at] - (low < self._low[at])
-        inside = (beyond == 0) & (offset < self._lengths[at]) & (number >= 0)
-        return (self._before[at] + offset) * np.uint64(len(self.ports)) + number.astype(np.uint64), inside
+        inside = (beyond == 0) & (offset < self._lengths[at]) & (port_number >= 0)
+        return (self._before[at] + offset) * np.uint64(len(self.ports)) + port_number.astype(np.uint64), inside
 
 
 def words(numbers: Iterable[int]) -> tuple[Words, Words]:
@@ -121,6 +124,14 @@ def merge(intervals: Iterable[Interval]) -> list[Interval]:
 
 def subtract(merged: Sequence[Interval], without: Sequence[Interval]) -> list[Interval]:
     """What is left of sorted intervals without those of others."""
+    starts = [first for first, _ in merged]
+    without = [
+        (begin, end)
+        for begin, end in without
+        if (at := bisect.bisect_right(starts, end)) and merged[at - 1][1] >= begin
+    ]
+    if not without:
+        return list(merged)
     found: list[Interval] = []
     ends = [last for _, last in without]
     for start, last in merged:
@@ -149,12 +160,12 @@ def read(texts: Iterable[str]) -> dict[int, list[Network | Interval]]:
     found: dict[int, list[Network | Interval]] = {4: [], 6: []}
     for text in texts:
         bare = text.strip("[]")
-        address = parse_address(bare)
-        if address is not None and not getattr(address, "scope_id", None):
-            found[address.version].append((int(address), int(address)))
+        one = number(bare)
+        if one is not None:
+            found[one[0]].append((one[1], one[1]))
             continue
         try:
-            network = ip_network(bare, strict=False)
+            network = ip_network(bare if "%" not in bare else "", strict=False)  # a zone names one link
         except ValueError:
             blocks = octet_intervals(text)
             if blocks is None:

@@ -155,7 +155,7 @@ class Sweep:
             window = Window(0, len(places), 1, places)
             window.slow = True
             self._windows.append(window)
-            turns = Turns(owners, self._settling.limits.rate, self._clock.now_ns())
+            turns = Turns(owners, self._clock.now_ns())
             while not self._interrupts.asked:
                 now = self._clock.now_ns()
                 self._receive(now)
@@ -277,17 +277,16 @@ class Sweep:
         if self._pace.slow(why, now):
             self._notice(f"{why}: slower, {self._pace.rate:,.0f} packets a second")
 
-    def _limited(self, groups: Places) -> None:
-        """Somebody limits errors: said once of each, and a reason to be slower."""
-        for group in np.unique(groups).tolist():
-            if group in self._known_limits:
-                continue
-            self._known_limits.add(group)
-            sender, per_s = self._settling.limits.named(group, self._clock.now_ns())
-            if len(self._known_limits) <= _TOLD:
-                advice = "" if self._plan.patient else "; --patient asks again, slowly"
-                self._notice(f"{sender} sends no more than about {per_s} ICMP errors a second{advice}")
-            self._pace.slow("ICMP errors are limited", self._clock.now_ns())
+    def _limited(self, group: int) -> None:
+        """Somebody limits errors: said once, and a reason to be slower."""
+        if group in self._known_limits:
+            return
+        self._known_limits.add(group)
+        sender, per_s = self._settling.limits.named(group)
+        if len(self._known_limits) <= _TOLD:
+            advice = "" if self._plan.patient else "; --patient asks again, slowly"
+            self._notice(f"{sender} sends no more than about {per_s} ICMP errors a second{advice}")
+        self._pace.slow("ICMP errors are limited", self._clock.now_ns())
 
     def _rest(self, now: int) -> None:
         """Nothing may be sent: listen until something may."""

@@ -120,8 +120,8 @@ class Window:
 
     def silent(self) -> Places:
         """The places without an answer that could be asked."""
-        found: Places = np.flatnonzero(self.shapes == 0)
-        return np.setdiff1d(found, list(self.blocked)) if self.blocked else found
+        found = np.setdiff1d(np.flatnonzero(self.shapes == 0), np.array(list(self.blocked), dtype=np.int64))
+        return np.asarray(found, dtype=np.int64)
 
     def once_more(self) -> None:
         """What was lost in the capture is asked again, beyond the usual rounds."""

@@ -156,7 +156,8 @@ class Network:
                 for version in (4, 6)
             ]
             body = "\n".join(lines)
-            netns.nft(self.name(node), f"table inet f {{\nchain c {{\ntype filter hook {hook} priority 0;\n{body}\n}}\n}}\n")
+            chain = f"chain c {{\ntype filter hook {hook} priority 0;\n{body}\n}}"
+            netns.nft(self.name(node), f"table inet f {{\n{chain}\n}}\n")
 
     def _listen(self) -> None:
         with netns.entered(self.name("s")):
