@@ -81,13 +81,13 @@ def scan(
         typer.Option(
             "--doctor",
             metavar="FACTS",
-            help="Count with what `netprobe doctor --facts` saved on the server.",
+            help="Count with what `netprobe doctor --facts` saved.",
             show_default=False,
         ),
     ] = None,
     marked: Annotated[
         bool,
-        typer.Option("--marked", help="First send rounds of SYNs for `netprobe doctor --watch` on the server."),
+        typer.Option("--marked", help="First send SYNs in rounds, for `doctor --watch` there."),
     ] = False,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
@@ -112,7 +112,7 @@ def scan(
     rate: Annotated[
         float | None,
         typer.Option(
-            "--rate", metavar="N", help="At most this many packets a second (default: 500; of a sweep 1,000).",
+            "--rate", metavar="N", help="Packets a second (default: 500; --sweep: 1,000).",
             show_default=False,
         ),
     ] = None,
@@ -127,29 +127,29 @@ def scan(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, more than 1,024 pairs of address and port.")] = False,
     sweep: Annotated[
-        bool, typer.Option("--sweep", help="Networks, not hosts: one SYN to each address and port, at --rate.")
+        bool, typer.Option("--sweep", help="One SYN to each address and port of whole networks.")
     ] = False,
     retries: Annotated[
-        int, typer.Option("--retries", metavar="N", help="Of a sweep: ask what is silent again so often.")
+        int, typer.Option("--retries", metavar="N", help="Sweep: ask the silent again so often.")
     ] = 1,
     diagnose: Annotated[
         int,
         typer.Option(
             "--diagnose", metavar="N",
-            help="Of a sweep: the full diagnosis for up to N answers that leave rivals, some of each kind.",
+            help="Sweep: the full diagnosis of up to N answers.",
         ),
     ] = 0,
     silent: Annotated[
-        bool, typer.Option("--silent", help="Of a sweep: a line for each silent pair, too, not only their number.")
+        bool, typer.Option("--silent", help="Sweep: a line for each silent pair, too.")
     ] = False,
     shard: Annotated[
         str | None,
-        typer.Option("--shard", metavar="I/N", help="Of a sweep: this machine's part of N.", show_default=False),
+        typer.Option("--shard", metavar="I/N", help="Sweep: this machine's part of N.", show_default=False),
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
-            "--resume", metavar="FILE", help="Of a sweep: note there how far it is, and go on from there.",
+            "--resume", metavar="FILE", help="Sweep: note how far it is, and go on from there.",
             show_default=False,
         ),
     ] = None,
