@@ -7,8 +7,9 @@ TEST_NEEDS := nmap:nmap ndiff:ndiff
 FUZZ_SECONDS := 30
 MATRIX_NEEDS := dropbear:dropbear-bin plink:putty-tools openssl:openssl nsenter:util-linux
 BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
+SWEEP_NEEDS := nmap:nmap zmap:zmap masscan:masscan
 
-.PHONY: help setup packages check fix test browser lab demo bench captures ssh-matrix ssh-score docs pages dist coverage fuzz clean
+.PHONY: help setup packages check fix test browser lab demo bench bench-sweep captures ssh-matrix ssh-score docs pages dist coverage fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +20,7 @@ help:
 	@echo "make browser   the report page, looked at in Chromium"
 	@echo "make lab       every scenario of the lab, with the score (root)"
 	@echo "make bench     times against nmap (root)"
+	@echo "make bench-sweep  sweeps of 131,072 addresses against zmap, masscan and nmap (root)"
 	@echo "make captures  record captures/ anew from the lab (root)"
 	@echo "make ssh-matrix  record captures/ssh/ anew: logins of real servers and clients (root; SSH_ROOT=DIR: newer programs)"
 	@echo "make ssh-score  the measured part of docs/ssh-login.md from captures/ssh/"
@@ -69,6 +71,10 @@ demo: setup packages
 bench: setup packages
 	@.ci/setup packages $(BENCH_NEEDS)
 	$(PY) -m tests.lab bench; lab=$$?; $(PY) -m tests.capture_bench && exit $$lab
+
+bench-sweep: setup packages
+	@.ci/setup packages $(SWEEP_NEEDS)
+	$(PY) -m tests.lab.sweep_bench
 
 captures: setup packages
 	$(PY) -m tests.lab record

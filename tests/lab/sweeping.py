@@ -15,6 +15,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple, Self
@@ -23,6 +24,7 @@ from tests.lab import netns
 
 CLIENT, CLIENT_6 = "192.0.2.1", "2001:db8:ff:1::1"
 PORT = 22
+PATIENCE_S = 30
 
 
 class Part(NamedTuple):
@@ -50,7 +52,7 @@ class Network:
     def __init__(self, share: int, *, limited: bool = False) -> None:
         self.share = share
         self.limited = limited
-        self.prefix = f"np{os.getpid():06x}w-"
+        self.prefix = f"np{os.getpid():06x}y-"
         self._opened = ExitStack()
 
     # ------------------------------------------------------------------ addresses
@@ -115,6 +117,16 @@ class Network:
             )  # fmt: skip
         self._filter()
         self._listen()
+        self._await()
+
+    def _await(self) -> None:
+        """Until every machine has found its neighbours: IPv6 takes a second to trust a new link."""
+        for address in ("192.0.2.6", "192.0.2.10", "2001:db8:ff:2::2", "2001:db8:ff:3::2"):
+            for _ in range(PATIENCE_S):
+                if not self.run("c", ["ping", "-c1", "-W1", "-q", address], stdout=subprocess.DEVNULL).returncode:
+                    break
+            else:
+                raise netns.LabError(f"{address} can't be reached")
 
     def _link(self, n: int, a: str, b: str) -> None:
         first, names = 4 * (n - 1) + 1, (self.name(a), self.name(b))
@@ -176,13 +188,13 @@ class Network:
         """Run a command in a node."""
         return subprocess.run(self.argv(node, argv), text=True, check=False, **more)
 
-    def forging(self, count: int) -> threading.Thread:
-        """A thread that sends so many forged answers to the client, begun already."""
-        thread = threading.Thread(target=self._forge, args=(count,))
+    def forging(self, count: int, seconds: float) -> threading.Thread:
+        """A thread, begun already, that sends so many forged answers to the client, spread over these seconds."""
+        thread = threading.Thread(target=self._forge, args=(count, seconds))
         thread.start()
         return thread
 
-    def _forge(self, count: int) -> None:
+    def _forge(self, count: int, seconds: float) -> None:
         """SYN-ACKs, resets and ICMP errors in the addresses' names, with every number but the secret ones right."""
         import numpy as np
 
@@ -197,7 +209,7 @@ class Network:
 
         low = int(ipaddress.IPv4Address("198.18.0.0"))
         kinds: dict[int, list[bytes]] = {}
-        for n in range(2000):
+        for n in range(3000):
             address = str(ipaddress.IPv4Address(low + int(random.integers(len(PARTS) * self.share))))
             port = FIRST_SOURCE_PORT + int(random.integers(SOURCE_PORTS))
             server, client = Endpoint(address, PORT), Endpoint(CLIENT, port)
@@ -209,10 +221,10 @@ class Network:
                 flags = "SA" if n % 3 == 1 else "RA"
                 packet = Segment(src=server, dst=client, flags=flags, seq=0, ack=number, ttl=63, ip_id=0).packet()
             kinds.setdefault(len(packet), []).append(packet)
-        left = count
-        while left > 0:
-            for packets in kinds.values():
-                rows = np.frombuffer(b"".join(packets[:left]), dtype=np.uint8).reshape(-1, len(packets[0]))
-                sent_now, _ = bulk.send(np.ascontiguousarray(rows))
-                left -= max(sent_now, 1)
+        rows = [np.frombuffer(b"".join(one), dtype=np.uint8).reshape(len(one), -1) for one in kinds.values()]
+        begun, sent = time.monotonic(), 0
+        while sent < count:
+            for packets in rows:
+                time.sleep(max(0.0, begun + seconds * sent / count - time.monotonic()))
+                sent += max(bulk.send(packets[: count - sent])[0], 1)
         bulk.close()
