@@ -44,7 +44,7 @@ def scan(
         typer.Option(
             "--expect",
             metavar="WHAT",
-            help="What should answer: ssh, any, http, tls, smtp ... (default: ssh on 22, any elsewhere).",
+            help="What answers: ssh, any, http ... (default: on 22 ssh).",
             show_default=False,
         ),
     ] = None,
@@ -54,7 +54,7 @@ def scan(
     auth_methods: Annotated[
         bool,
         typer.Option(
-            "--auth-methods", help="Ask SSH servers which methods of login they take; they log it. Never a password."
+            "--auth-methods", help="Ask SSH servers for methods of login; they log it."
         ),
     ] = False,
     user: Annotated[
@@ -65,7 +65,7 @@ def scan(
         ),
     ] = None,
     patient: Annotated[
-        bool, typer.Option("--patient", help="Take half a minute more to tell a filter on the host from one before it.")
+        bool, typer.Option("--patient", help="Take longer to place a filter; sweep: ask slowly, too.")
     ] = False,
     no_elsewhere: Annotated[
         bool, typer.Option("--no-elsewhere", help="Don't look for SSH on its other usual ports.")
@@ -165,7 +165,6 @@ def scan(
       sudo netprobe scan --auth-methods ssh://admin@server.example.com
       sudo netprobe scan --html report.html server.example.com
       sudo netprobe scan --bundle evidence.zip --redact server.example.com
-      sudo netprobe scan --patient -vv server.example.com
       sudo netprobe scan --sweep --yes --rate 5000 -p 22 --jsonl 198.18.0.0/16
     """
     from netprobe.cli import sweeping
