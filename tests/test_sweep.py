@@ -22,9 +22,11 @@ from netprobe.interrupts import Interrupts
 from netprobe.model import Endpoint, Probe, Shape
 from netprobe.options import SweepOptions
 from netprobe.report import json as report_json
+from netprobe.report.html import charts
 from netprobe.settling.outlets import Outlets
 from netprobe.sweep import limits, run, slowly, space, windows
 from netprobe.sweep.answers import Reader
+from netprobe.sweep.charting import Chart
 from netprobe.sweep.keyed import siphash
 from netprobe.sweep.kinds import Kinds, Sample, tracked, verdict_of
 from netprobe.sweep.pace import Pace
@@ -534,6 +536,25 @@ def test_a_contradiction_is_told_by_both_packets() -> None:
     syn = Stamp(4, US[4], Numbers(KEY, 4)).packets(*whole(4, 2).pairs(np.arange(2, dtype=np.uint64)))
     one, other = (segment(row.tobytes(), "RA") for row in syn)
     assert redirected(one, other)[12:24] == other[12:24]
+
+
+def test_the_map_of_a_network_counts_every_pair_where_it_is() -> None:
+    found = whole(4, 2048, (22, 80), without=(7,))
+    chart = Chart(found)
+    high, low, ports = found.pairs(np.arange(found.size, dtype=np.uint64))
+    for port in (22, 80):
+        mine = ports == port
+        chart.note("up" if port == 22 else "dropped", high[mine], low[mine], port)
+    cells = chart.cells()
+    assert len(cells) == 1024
+    assert (cells[0].first, cells[0].last) == ("198.18.0.0", "198.18.0.1")
+    assert (cells[3].first, cells[3].last) == ("198.18.0.6", "198.18.0.8")
+    assert cells[0].causes == {"up": 2, "dropped": 2}
+    assert sum(sum(cell.causes.values()) for cell in cells) == found.size
+    drawn = charts.network(cells, {"up": 0, "dropped": 1})
+    assert drawn is not None
+    assert len(drawn.fields) == 1024
+    assert "198.18.0.6 to 198.18.0.8: 2 up, 2 dropped" in {one.tip for one in drawn.fields}
 
 
 # --------------------------------------------------------------------------- parts

@@ -174,6 +174,7 @@ def scan(
             {
                 "--identify": identify, "--auth-methods": auth_methods, "--user": user is not None,
                 "-w": write is not None, "--doctor": doctor is not None, "--marked": marked, "--connect": connect,
+                "--bundle": bundle is not None, "--redact": redact, "--redact-key": redact_key is not None,
             }
         )  # fmt: skip
         sweeping.sweep(

@@ -123,6 +123,6 @@ def sweep(
     exports.notice = shown.notice
     progress = driver.Progress()
     with exports, shown.looking(progress.line):
-        outlets = Outlets(lines=shown.on_lines, outline=shown.on_outline, also=exports.also)
+        outlets = Outlets(lines=shown.on_lines, outline=shown.on_outline, sinks=exports.sinks)
         report = exports.finish(driver.run(asked, shown.on_verdict, shown.notice, outlets, progress))
     raise typer.Exit(shown.finish(report))

@@ -80,6 +80,15 @@ class PairStatus:
     sides: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A run of addresses of a sweep: from where to where, how many pairs of each cause."""
+
+    first: str
+    last: str
+    causes: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run of scan or analyze. Times are nanoseconds since the epoch.
@@ -101,6 +110,7 @@ class Report:
     cross_check: CrossCheck | None = None
     causes: Mapping[str, int] | None = None  # where the verdicts themselves were handed out and not kept
     pair: PairStatus | None = None
+    network: tuple[Cell, ...] = ()  # of a sweep: what was swept, in order of addresses, in parts of equal size
     ladder_of: LadderOf | None = field(default=None, compare=False, repr=False)
     log: Log | None = field(default=None, compare=False, repr=False)
 

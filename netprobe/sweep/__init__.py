@@ -9,6 +9,11 @@
     pace          how fast
     way           source address and next hop
     sweep         sends, listens, repeats, settles
+    charting      how many of each cause where
+    limits        who limits ICMP errors, and what may have fallen to it
+    slowly        asking those again
+    second        the full diagnosis for some
+    resuming      how far it is, on disk
     kinds         from one packet of each shape to a verdict
     settling      from a window to verdicts
     telling       from verdicts to lines

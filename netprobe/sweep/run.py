@@ -25,6 +25,7 @@ from netprobe.settling.outlets import Outlets
 from netprobe.sweep import second
 from netprobe.sweep import space as spaces
 from netprobe.sweep import way as ways
+from netprobe.sweep.charting import Chart
 from netprobe.sweep.kinds import Kinds
 from netprobe.sweep.pace import Pace
 from netprobe.sweep.resuming import Resume, name_of
@@ -120,6 +121,7 @@ class _Run:
         self._progress, self._interrupts = progress, interrupts
         self._clock = Clock()
         self._causes: Counter[str] = Counter()
+        self._charts: list[Chart] = []
         self._looks: list[tuple[second.SecondLook, Telling]] = []
         self._resume = Resume(options.resume, name_of(found, options.shard)) if options.resume is not None else None
 
@@ -189,6 +191,9 @@ class _Run:
             self._looks.append((look, telling))
             kinds = Kinds(space.version, self._expected)
             settling = Settling(kinds, telling, stamp, numbers, look, silent=options.silent)
+            if self._outlets.sinks:  # a page among them, perhaps
+                settling.chart = Chart(space)
+                self._charts.append(settling.chart)
             shard, shards = options.shard
             plan = Plan(
                 space, self._key(space), 1 + options.retries, shard - 1, shards, patient=options.patient,
@@ -232,4 +237,5 @@ class _Run:
                 unsolicited=sum(sweep.unsolicited for sweep in sweeps),
             ),
             interrupted=self._interrupts.asked,
+            network=tuple(cell for chart in self._charts for cell in chart.cells()),
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from netprobe.addresses import SPECIAL
 from netprobe.sweep.answers import LATE, RANGE_AT, TRIES_AT, Answers
+from netprobe.sweep.charting import Chart
 from netprobe.sweep.kinds import Case, Kinds, Sample, after, tracked, verdict_of
 from netprobe.sweep.limits import NOBODY, Limits, from_target, is_error
 from netprobe.sweep.limits import place as place_of
@@ -54,6 +55,7 @@ class Settling:
         # Told of the groups that limit; takes places of the order that shall be asked again slowly, if it has room.
         self.limited: Callable[[int], None] = lambda _: None
         self.hold: Callable[[Places, Places], bool] | None = None
+        self.chart: Chart | None = None
         self._silent = silent
         self._samples: dict[int, tuple[bytes, bytes]] = {}
         self._ranges = [
@@ -154,6 +156,8 @@ class Settling:
         for port, some in alike(ports):
             case = Case(shape, tries, port, special, limiter)
             kind = self._kinds.of(case, partial(self._sample, case, high[some[:1]], low[some[:1]], ports[some[:1]]))
+            if self.chart is not None:
+                self.chart.note(kind.verdict.cause, high[some], low[some], port)
             if not shape and limiter is None and not self._silent:
                 self._telling.count(kind, len(some))
                 continue

@@ -82,13 +82,13 @@ class Telling:
     def _tell(self, kind: Kind, rows: Rows) -> None:
         count = len(rows.low)
         outlets = self._outlets
-        if outlets.lines is not None or outlets.also is not None:
+        if outlets.lines is not None or outlets.sinks:
             lines = self._lines(kind, rows)
             if outlets.lines is not None:
                 outlets.lines("".join(lines).encode("ascii"))
-            if outlets.also is not None:
+            for sink in outlets.sinks:
                 for line in lines:
-                    outlets.also(line, None)
+                    sink.row(line, None)
         if outlets.outline is not None:
             self._outlines(kind, rows, outlets.outline)
         self.frames += 2 * count
@@ -100,8 +100,8 @@ class Telling:
         outlets = self._outlets
         if outlets.lines is not None:
             outlets.lines(json.line(verdict).encode("ascii"))
-        if outlets.also is not None:
-            outlets.also(json.line(verdict), None)
+        for sink in outlets.sinks:
+            sink.row(json.line(verdict), None)
         if outlets.outline is not None and outlets.outline(outline(verdict)):
             self._on_verdict(verdict)
 

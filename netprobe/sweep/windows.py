@@ -91,9 +91,9 @@ class Window:
             self.round += 1
             self._todo = self.silent()
             self._at = 0
-        found = self._todo[self._at : self._at + count]
+        found: Places = self._todo[self._at : self._at + count]
         if self.round:
-            found = found[self.shapes[found] == 0]
+            found = np.asarray(found[self.shapes[found] == 0])
             if not len(found):
                 self._at += count
                 return found

@@ -94,13 +94,14 @@ def _closed(folder: Path) -> int:
     with Closed() as net:
         mac = net.neighbor
         zmap = ["zmap", "-q", "-p22", "-B10G", "-c1", "-iv0", "-G", mac, "-S", US[0], "-b/dev/null"]
+        zmap += ["--output-module=csv", "-f", "saddr,classification", "-o", str(out), BLOCK]
         masscan = ["masscan", "-p22", "--rate", "1000000", "--wait", "1", "-e", "v0", "--show", "closed"]
         masscan += ["-oL", str(out)]
         nmap = ["nmap", "-n", "-Pn", "-sS", "-p22", "--min-rate", "500000", "--max-retries", "1", "-T5"]
         nmap += ["-oG", str(out)]
         print(f"{COUNT:,} closed addresses, best of {RUNS}: seconds, found, peak memory", flush=True)
         ours = _best(net, ["sh", "-c", f"{shell} {BLOCK} > {out}"], out, "no-listener")
-        theirs = _best(net, [*zmap, "-f", "saddr,classification", "-o", str(out), BLOCK], out, "rst")
+        theirs = _best(net, zmap, out, "rst")
         _best(net, [*masscan, "--router-mac", mac.replace(":", "-"), "--adapter-ip", US[0], BLOCK], out, "closed")
         _best(net, [*nmap, BLOCK], out, "/closed/", runs=1)
         missed += ours.found != COUNT

@@ -222,9 +222,9 @@ class Network:
                 packet = Segment(src=server, dst=client, flags=flags, seq=0, ack=number, ttl=63, ip_id=0).packet()
             kinds.setdefault(len(packet), []).append(packet)
         rows = [np.frombuffer(b"".join(one), dtype=np.uint8).reshape(len(one), -1) for one in kinds.values()]
-        begun, sent = time.monotonic(), 0
-        while sent < count:
+        begun, done = time.monotonic(), 0
+        while done < count:
             for packets in rows:
-                time.sleep(max(0.0, begun + seconds * sent / count - time.monotonic()))
-                sent += max(bulk.send(packets[: count - sent])[0], 1)
+                time.sleep(max(0.0, begun + seconds * done / count - time.monotonic()))
+                done += max(bulk.send(packets[: count - done])[0], 1)
         bulk.close()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from netprobe.report import Cell
 from netprobe.report.html.attempts import Attempts
 
 BINS = 60
 SERVERS = 15
 COLOURS = 8  # causes with a colour of their own; the others share the last
+COLUMNS = 64  # squares in a row of a network's map
+ROWS = 100  # of the table beside it
+SILENT = "host-silent"
 WIDTH = 860
 HEIGHT = 150
 _LEFT = 56
@@ -132,6 +136,45 @@ def servers(attempts: Attempts, colour: dict[str, int]) -> Servers | None:
         told = ", ".join(f"{count:,} {cause}" for cause, count in found.most_common())
         rows.append(ServerRow(endpoint(names[place]), found.total(), failed[place], tuple(bars), told))
     return Servers(tuple(rows), max(0, len(order) - SERVERS))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One part of a swept network, a square: its most frequent cause, silence only where nothing answered."""
+
+    x: int
+    y: int
+    colour: int
+    tip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A swept network in rows of squares, left to right and down."""
+
+    fields: tuple[Field, ...]
+    side: int
+    width: int
+    height: int
+    table: tuple[tuple[str, str], ...]
+
+
+def network(cells: Sequence[Cell], colour: dict[str, int]) -> Network | None:
+    """None where nothing was swept."""
+    if not cells:
+        return None
+    side = WIDTH // COLUMNS
+    fields = []
+    table: list[tuple[str, str]] = []
+    for n, cell in enumerate(cells):
+        told = ", ".join(f"{count:,} {cause}" for cause, count in sorted(cell.causes.items(), key=lambda one: -one[1]))
+        place = cell.first if cell.first == cell.last else f"{cell.first} to {cell.last}"
+        answered = {cause: count for cause, count in cell.causes.items() if cause != SILENT} or cell.causes
+        most = max(answered, key=lambda cause: answered[cause], default="")
+        fields.append(Field(n % COLUMNS * side, n // COLUMNS * side, colour.get(most, COLOURS), f"{place}: {told}"))
+        if answered is not cell.causes and len(table) < ROWS:
+            table.append((place, told))
+    return Network(tuple(fields), side - 1, WIDTH, -(-len(cells) // COLUMNS) * side, tuple(table))
 
 
 def endpoint(name: str) -> str:

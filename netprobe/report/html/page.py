@@ -42,6 +42,7 @@ def render(
         "causes": causes,
         "colour": colour,
         "time_line": charts.time_line(attempts, colour) if charted else None,
+        "network": charts.network(report.network, colour),
         "servers": charts.servers(attempts, colour) if charted else None,
         "listed": listed,
         "count": len(attempts.rows),
