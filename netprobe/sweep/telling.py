@@ -25,8 +25,8 @@ from netprobe.wire.bulk import texts
 
 Words = NDArray[np.uint64]
 SECOND = 1_000_000_000
-# Lines put together at a time: a few megabytes.
-AT_ONCE = 2048
+# Lines put together at a time: what stays in a processor's cache takes half the time of what doesn't.
+AT_ONCE = 128
 FIRST_FRAME = patterns.FRAME_OF + columns.FIRST + columns.FRAME
 FIRST_TIME = patterns.TIME_OF + columns.FIRST + columns.TIME
 

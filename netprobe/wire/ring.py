@@ -33,6 +33,7 @@ _TPACKET_V3 = 2
 _BLOCK = 1 << 18
 _BLOCKS = 128  # 32 MB: a quarter of a second at half a million packets a second
 _FRAME = 1 << 11
+_ALIGNED = 8  # V3_ALIGNMENT of af_packet.c: where frames begin, and packets in them
 _RETIRE_MS = 8  # a block that doesn't fill is handed over after so long
 _TO_KERNEL, _TO_USER = 0, 1
 # struct tpacket_block_desc and struct tpacket3_hdr, as 32-bit words
@@ -72,7 +73,9 @@ class Ring:
             self._socket.close()
             raise CannotMeasure(f"Packets can't be captured here: {error.strerror}", "run with sudo") from error
         self._words = np.frombuffer(self._memory, dtype=np.uint32)
-        self._octets = np.frombuffer(self._memory, dtype=np.uint8)
+        octets = np.frombuffer(self._memory, dtype=np.uint8)
+        self._rows = np.lib.stride_tricks.sliding_window_view(octets, KEPT)[::_ALIGNED]
+        self._view = memoryview(self._memory).cast("I")
         self._halves = np.frombuffer(self._memory, dtype=np.uint16)
         self._ready = select.poll()
         self._ready.register(self._socket, select.POLLIN)
@@ -102,19 +105,16 @@ class Ring:
         return found
 
     def _read(self, base: int, count: int, first: int) -> Packets:
-        step = self._words[base : base + _BLOCK // 4].tolist() if count > _MANY else None
-        offsets = np.empty(count, dtype=np.int64)
-        at = first // 4
-        for n in range(count):
-            offsets[n] = at
-            at += (step[at] if step is not None else int(self._words[base + at])) // 4
-        offsets += base
+        view, places, at = self._view, [], base + first // 4
+        for _ in range(count):
+            places.append(at)
+            at += view[at] // 4  # tp_next_offset
+        offsets = np.array(places, dtype=np.int64)
         words = self._words
         seconds, fraction = words[offsets + 1].astype(np.int64), words[offsets + 2].astype(np.int64)
         lengths = np.minimum(words[offsets + 3].astype(np.int64), KEPT)
         starts = offsets * 4 + self._halves[offsets * 2 + 13]  # tp_net
-        starts = np.minimum(starts, len(self._octets) - KEPT)
-        data = self._octets[starts[:, None] + _COLUMNS]
+        data = self._rows[np.minimum(starts // _ALIGNED, len(self._rows) - 1)]
         data[lengths[:, None] <= _COLUMNS] = 0
         return Packets(data, lengths, seconds * 1_000_000_000 + fraction)
 
@@ -129,5 +129,4 @@ class Ring:
         self._socket.close()
 
 
-_MANY = 64
 _COLUMNS = np.arange(KEPT, dtype=np.int64)[None, :]
