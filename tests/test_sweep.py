@@ -532,6 +532,16 @@ def test_a_second_look_takes_some_of_each_rule() -> None:
     assert len(b"".join(lines).splitlines()) == 112
 
 
+def test_samples_of_settled_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netprobe.sweep.settling.MOST_SAMPLES", 3)
+    monkeypatch.setattr("netprobe.sweep.kinds.MOST", 3)
+    world = World(lambda _, syn: [(0.01, segment(syn, "RA", ttl=40 + int(ends(syn)[1].address[-1])))])
+    told, sweep, _ = swept(world, whole(4, 3000), rate=400.0)
+    assert all(v["reason_ttl"] == 40 + int(v["address"][-1]) for v in told)
+    assert len(told) == 3000
+    assert len(sweep._settling._samples) <= 20
+
+
 def test_a_contradiction_is_told_by_both_packets() -> None:
     syn = Stamp(4, US[4], Numbers(KEY, 4)).packets(*whole(4, 2).pairs(np.arange(2, dtype=np.uint64)))
     one, other = (segment(row.tobytes(), "RA") for row in syn)

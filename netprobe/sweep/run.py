@@ -178,7 +178,7 @@ class _Run:
             ports = (options.source_port, options.source_port)
         self._rings: list[Ring] = []
         for space in self._spaces:
-            way = ways.find(kernel, space)
+            way = ways.find(kernel, space, self._device(kernel))
             bulk = Bulk(space.version, options.interface)
             opened.callback(bulk.close)
             ring = Ring([way.source], ports)
@@ -206,6 +206,16 @@ class _Run:
             self._progress.sweeps.append(sweep)
             yield sweep
 
+    def _device(self, kernel: Kernel) -> int:
+        """The index of the interface that was asked for, 0 for none."""
+        name = self._options.interface
+        if name is None:
+            return 0
+        found = [link.ifindex for link in kernel.links().values() if link.name == name]
+        if not found:
+            raise CannotMeasure(f"there is no interface {name}", "`ip link` lists them")
+        return found[0]
+
     def _settled(self, version: int) -> Callable[[int], None]:
         """Notes how far an IP version's sweep is, where that is to be noted."""
         if self._resume is None:
@@ -213,12 +223,10 @@ class _Run:
         return partial(self._resume.note, version)
 
     def _key(self, space: Space) -> bytes:
-        """Of the order: random, but for shards the same everywhere, and for a resumed sweep that of before."""
-        if self._resume is not None:
-            return self._resume.key
+        """Of the order: of shards the same on every machine, of a resumed sweep that of before, else random."""
         if self._options.shard[1] > 1:
             return f"{space.version} {space.intervals} {space.ports}".encode()
-        return secrets.token_bytes(16)
+        return self._resume.key if self._resume is not None else secrets.token_bytes(16)
 
     def _expected(self, port: int) -> str:
         return self._options.expect or ("ssh" if port == DEFAULT_PORT else "any")

@@ -57,6 +57,7 @@ class Settling:
         self.hold: Callable[[Places, Places], bool] | None = None
         self.chart: Chart | None = None
         self._silent = silent
+        self.in_use: Callable[[], set[int]] = lambda: set(self._samples)  # the shapes of what has not settled
         self._samples: dict[int, tuple[bytes, bytes]] = {}
         self._ranges = [
             (n, int(block.network_address), int(block.broadcast_address))
@@ -66,6 +67,9 @@ class Settling:
 
     def remember(self, found: Answers, data: NDArray[np.uint8], lengths: Places, space: Space) -> None:
         """Keep a packet of each shape that is new."""
+        if len(self._samples) > MOST_SAMPLES:
+            used = self.in_use()
+            self._samples = {shape: sample for shape, sample in self._samples.items() if shape in used}
         for shape, at in alike(found.shapes):
             if shape not in self._samples:
                 row = int(found.rows[at[0]])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from netprobe.interrupts import Interrupts
 from netprobe.sweep import way as ways
-from netprobe.sweep.answers import Answers, Reader
+from netprobe.sweep.answers import LATE, Answers, Reader
 from netprobe.sweep.pace import Pace
 from netprobe.sweep.permutation import Permutation
 from netprobe.sweep.settling import Settling
@@ -109,6 +109,7 @@ class Sweep:
         self._waiting = Waiting()
         self._known_limits: set[int] = set()
         settling.limited = self._limited
+        settling.in_use = self._shapes
         if plan.patient:
             settling.hold = self._waiting.hold
         self._hop_ns = 0
@@ -276,6 +277,10 @@ class Sweep:
     def _slow(self, why: str, now: int) -> None:
         if self._pace.slow(why, now):
             self._notice(f"{why}: slower, {self._pace.rate:,.0f} packets a second")
+
+    def _shapes(self) -> set[int]:
+        """The shapes of all answers that have not settled."""
+        return {int(shape) & ~LATE for window in self._windows for shape in np.unique(window.shapes)}
 
     def _limited(self, group: int) -> None:
         """Somebody limits errors: said once, and a reason to be slower."""
