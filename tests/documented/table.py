@@ -76,6 +76,7 @@ TABLE: tuple[Row, ...] = (
         "tcpdump -d -y EN10MB 'host 192.0.2.2 and (tcp or icmp or icmp6)'"
     ), codes=(0,), needs="tcpdump"),
     # --- a live host
+    Row(r"sudo netprobe scan --sweep .*", How.READ, "whole networks: tests/test_sweep_lab.py has one to sweep"),
     Row(r"sudo netprobe scan --auth-methods web", How.LAB, "an alias of ssh_config"),
     Row(r"sudo netprobe scan --doctor facts\.json .*", How.LAB, codes=(0, 1, 3)),
     Row(r"(sudo )?netprobe (scan|wait) .*192\.0\.2\.0/28.*", How.LAB, "a whole block", codes=(1,)),
