@@ -28,6 +28,10 @@ EXPLAINED = 3
 ROW = ("FRAME", "TIME", "CLIENT", "SERVER", "STATE", "CAUSE", "WHERE")
 _DAY_NS = 86_400_000_000_000
 
+# Where all of them are: of a capture, of a sweep.
+EVERY_ONE = ("--all lists every attempt", "--jsonl has every answer")
+OTHERS = ("--all shows them; --jsonl or --csv gives them to other programs", "--jsonl has every answer, a line each")
+
 
 def render(
     report: Report,
@@ -50,7 +54,7 @@ def render(
         if text.count("\n") < height:  # the last line is the prompt's
             break
         text = _rendered(report, summary, width, verbosity, paint, unicode=unicode, listed=False, explained=explained)
-        text += f"\n{fold('--all lists every attempt', width)}\n"
+        text += f"\n{fold(EVERY_ONE[report.command == 'scan'], width)}\n"
     return text
 
 
@@ -63,7 +67,7 @@ def _rendered(
         parts.insert(1, "\n".join(fold(line, width) for line in pair.summary(report)))
     if verbosity >= 0:
         if listed and summary.failing:
-            parts.append(_failing(summary, width, paint))
+            parts.append(_failing(summary, width, paint, OTHERS[report.command == "scan"]))
         drawing = Drawing(report, unicode=unicode) if verbosity > 0 else None
         parts.extend(_explained(summary, width, verbosity, paint, drawing, explained))
     ending = "\n".join(fold(line, width) for line in closing(report, verbosity, counted=True))
@@ -175,7 +179,7 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
     return (" " * GAP).join(padded).rstrip()
 
 
-def _failing(summary: Summary, width: int | None, paint: Paint) -> str:
+def _failing(summary: Summary, width: int | None, paint: Paint, others: str) -> str:
     shown = sorted(summary.failing, key=begun)
     layout = Layout()
     hidden = [[layout.hide(cell) for cell in row(outline(verdict), summary.span)] for verdict in shown]
@@ -192,7 +196,7 @@ def _failing(summary: Summary, width: int | None, paint: Paint) -> str:
     more = summary.failed - len(shown)
     if not more:
         return f"The failing attempts:\n\n{table}"
-    told = f"{more:,} more failing attempts: --all shows them; --jsonl or --csv gives them to other programs"
+    told = f"{more:,} more failing attempts: {others}"
     return f"The first {len(shown)} of {summary.failed:,} failing attempts:\n\n{table}\n{fold(told, width)}"
 
 
