@@ -110,9 +110,11 @@ def sweep(
     from netprobe.settling.outlets import Outlets
     from netprobe.sweep import run as driver
 
+    if as_json:
+        raise UsageError("--json is one document, and a sweep has a line for each answer", "use --jsonl")
     exports = Exports(xml=xml, html=html)
     shown = Presentation(
-        as_json=as_json, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color, many=True,
+        as_json=False, as_jsonl=as_jsonl, quiet=quiet, verbose=verbose, color=color, many=True,
         instead=exports.instead,
     )  # fmt: skip
     asked = options(
