@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # loaded only where somebody asks for them: tshark, formats f
     from netprobe.report.html.attempts import Attempts
     from netprobe.settling.asking import Asked
 
-__all__ = ["NO_OUTLETS", "Analysis", "Outlets", "analyze", "run"]
+__all__ = ["NO_OUTLETS", "Analysis", "Each", "Outlets", "analyze", "one_by_one", "run"]
 
 OnVerdict = Callable[[Verdict], None]
 Notice = Callable[[str], None]
@@ -69,15 +69,41 @@ class Analysis:
     compiled: Compile | None = None  # how it was read
 
 
+# Analyzes each file for itself, or all as one stream: what came of it, or why nothing did, in the order of the files.
+Each = Callable[[AnalyzeOptions, OnVerdict, Notice, Outlets], Iterator["Analysis | NetprobeError"]]
+
+
+def one_by_one(
+    options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets
+) -> Iterator[Analysis | NetprobeError]:
+    """The files in this process, until one is interrupted; as one stream if that is wanted. Raises UnreadableCapture
+    when none of a stream can be read."""
+    if options.together:
+        merged = MergedCaptures(options.files)
+        yield from merged.unreadable
+        yield _read(merged, options, on_verdict, notice, outlets)
+        return
+    for path in options.files:
+        try:
+            found = analyze(path, options, on_verdict, notice, outlets)
+        except NetprobeError as error:
+            yield error
+            continue
+        yield found
+        if found.interrupted:
+            return
+
+
 def run(
     options: AnalyzeOptions,
     on_verdict: OnVerdict,
     notice: Notice,
     outlets: Outlets = NO_OUTLETS,
     packed: Attempts | None = None,
+    each: Each = one_by_one,
 ) -> Report:
     """Analyze each file for itself, or all as one stream (`options.together`). Raises UnreadableCapture when the first
-    can't be read at all. `packed`: gets every attempt besides, for a page."""
+    can't be read at all. `packed`: gets every attempt besides, for a page. `each`: how the files are gone through."""
     check()
     if packed is not None:
         outlets = replace(outlets, sinks=(*outlets.sinks, packed))
@@ -88,22 +114,14 @@ def run(
     interrupted = False
     failure: NetprobeError | None = None
     try:
-        if options.together:
-            merged = MergedCaptures(options.files)
-            for error in merged.unreadable:
-                notice(str(error))
-                failure = failure or error
-            done.append(_read(merged, options, on_verdict, notice, outlets))
-        for path in options.files if not options.together else ():
-            if done and done[-1].interrupted:
-                break
-            try:
-                done.append(analyze(path, options, on_verdict, notice, outlets))
-            except NetprobeError as error:
-                if len(options.files) == 1:
-                    raise
-                notice(str(error))
-                failure = failure or error
+        for found in each(options, on_verdict, notice, outlets):
+            if not isinstance(found, NetprobeError):
+                done.append(found)
+                continue
+            if len(options.files) == 1:
+                raise found
+            notice(str(found))
+            failure = failure or found
     except KeyboardInterrupt:
         interrupted = True
     if not done and failure is not None:

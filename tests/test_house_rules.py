@@ -20,7 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # layer: (the modules in it, the layers it may import from)
     "nouns": ({"model", "icmp", "ladder", "rhythm", "errors", "spoken", "suggest", "__init__"}, set()),
-    "request": ({"addresses", "ports", "targets", "selection", "options"}, {"nouns"}),
+    "request": ({"addresses", "ports", "targets", "selection", "options", "urls"}, {"nouns"}),
     "core": (
         {
             *(
@@ -55,6 +55,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "redaction",
             "bundle",
             "sweep",
+            *("jobs", "tables"),
         },
         {"nouns", "request", "core", "wire", "report"},
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -104,6 +103,27 @@ def analyze(
             show_default=False,
         ),
     ] = None,
+    parquet: Annotated[
+        str | None,
+        typer.Option(
+            "--parquet", metavar="DIR", show_default=False,
+            help="Also write tables, partitioned by day and server, for DuckDB and the like.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j", "--jobs", metavar="N", show_default=False,
+            help="Analyze the files by N processes at the same time; 0: one for each core.",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask", metavar="ADDRESS", show_default=False,
+            help="Analyze the files on a Dask cluster: its scheduler, as in tcp://192.0.2.1:8786.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = 0,
     color: Color = "auto",
@@ -132,12 +152,13 @@ def analyze(
     """
     from netprobe import analyze as driver
     from netprobe.bundle.settings import Settings
-    from netprobe.cli import captures
+    from netprobe.cli import captures, processes
     from netprobe.cli.bundle import BundleFile, of_analysis, wanted
     from netprobe.cli.exports import Exports
     from netprobe.cli.presentation import Presentation
     from netprobe.cli.unbundle import merged, unpacked
     from netprobe.options import AnalyzeOptions
+    from netprobe.urls import place
 
     pair, servers = captures.pair(client, server or (), files or ())
     if pair is not None:
@@ -153,10 +174,11 @@ def analyze(
     with unpacked(captures.files(files or (), pair)) as (names, opened):
         settings = merged(given, opened)
         options = AnalyzeOptions(
-            files=tuple(Path(name) for name in names), selection=captures.selected(settings), together=together,
+            files=tuple(place(name) for name in names), selection=captures.selected(settings), together=together,
             pair=pair, tunnels=settings.tunnels, vantage=captures.vantage(settings.vantage),
             display_filter=captures.display_filter(settings.filter), cross_check=cross_check, compiled=compiled,
         )  # fmt: skip
+        each = processes.each(options, jobs, dask, parquet)
         exports = Exports(xml=xml, zeek=zeek, annotate=annotate, html=html, inputs=(*options.files, *(pair or ())))
         asked = of_analysis(asked, options, settings)
         opened.keep(xml, zeek, annotate, html, bundle)
@@ -172,6 +194,6 @@ def analyze(
                 lines=shown.on_lines, outline=shown.on_outline, also=opened.also(made.also), sinks=exports.sinks,
                 read=progress.read,
             )  # fmt: skip
-            report = driver.run(options, shown.on_verdict, notice, outlets, made.packed)
+            report = driver.run(options, shown.on_verdict, notice, outlets, made.packed, each)
             report = opened.told(made.finish(exports.finish(report)))
         raise typer.Exit(shown.finish(report))

@@ -11,7 +11,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from netprobe.settling import jit, patterns
+from netprobe.settling import jit, parts, patterns
 from netprobe.tracker import (
     INTERPRETED,
     Engine,
@@ -33,11 +33,12 @@ from netprobe.wire import index
 
 MODULES = (
     *(octets, link, network, transport, tunnels, decode),
-    *(rows, hosts, sides, undecoded, loop, classes, index, patterns),
+    *(rows, hosts, sides, undecoded, loop, classes, index, patterns, parts),
 )
 ENTRIES = (
     *(loop.advance, rows.sweep, rows.release, rows.enter, classes.classify),
     *(index.index_pcap, index.index_pcapng, patterns.fill),
+    *(parts.pack, parts.unpack, parts.ends, parts.answers, parts.learn, parts.recall, parts.strays),
 )
 # Called for nearly every packet, from one place or few: a call passes each array as seven words, which took half of
 # the loop's time.
@@ -66,11 +67,18 @@ def choose(size: int, notice: Callable[[str], None], wanted: bool | None = None)
     ready = jit.cached(MODULES)
     if wanted is None and not ready and size < WORTH_COMPILING:
         return INTERPRETED
-    functions = jit.compiled(MODULES, ENTRIES, INLINED, APART, notice)
-    engine = Engine(SimpleNamespace(**functions), compiled=True)
-    if not ready:
-        _compile(engine)
+    key = str(jit.folder(MODULES))
+    engine = _LOADED.get(key)
+    if engine is None or not ready:
+        functions = jit.compiled(MODULES, ENTRIES, INLINED, APART, notice)
+        engine = _LOADED[key] = Engine(SimpleNamespace(**functions), compiled=True)
+        if not ready:
+            _compile(engine)
     return engine
+
+
+# What this process has loaded, by the folder it came from: 10 MB each time for every further capture.
+_LOADED: dict[str, Engine] = {}
 
 
 def _compile(engine: Engine) -> None:
@@ -115,6 +123,28 @@ def compile_others() -> None:
     with jit.compiling(MODULES, ENTRIES, APART):
         for capture in (pcap, section + interface + packet):
             _read(capture, engine)
+
+
+def prepare_parts(notice: Callable[[str], None]) -> Engine:
+    """The compiled engine, and all in the cache that other processes need for parts of a capture: they would compile
+    the same at the same time. Only where `jit.available()`."""
+    engine = choose(0, notice, wanted=True)
+    if jit.cached(MODULES, parts.pack.__name__):
+        return engine
+    import numpy as np
+
+    functions, one, byte = engine.functions, engine.integers(64), engine.octets(64)
+    tracker = Tracker(reuses=True, engine=engine, capacity=1)
+    table, talks, none = tracker.table, tracker.talks, np.zeros(0, dtype=np.int64)
+    with jit.compiling(MODULES, ENTRIES):
+        functions.pack(table, none, 0, 0, talks, one, byte, one, one)
+        functions.unpack(one, byte, one, none, 0, 0, table, talks)
+        functions.ends(table, none, 0, one)
+        functions.answers(table, none, 0, one, one)
+        functions.strays(byte, 0, 0, one, one, one, one, 0, one)
+        functions.learn(one, none, 0, 0, tracker.hosts, one)
+        functions.recall(table, 0, tracker.hosts)
+    return engine
 
 
 def _read(capture: bytes, engine: Engine) -> None:

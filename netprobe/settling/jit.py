@@ -33,9 +33,9 @@ def available() -> bool:
     return not os.environ.get(ENVIRONMENT) and importlib.util.find_spec("numba") is not None
 
 
-def cached(modules: Iterable[ModuleType]) -> bool:
-    """Whether these modules' functions have been compiled before."""
-    return any(_folder(modules).rglob("*.nbc"))
+def cached(modules: Iterable[ModuleType], name: str = "") -> bool:
+    """Whether these modules' functions have been compiled before, or the one with this name."""
+    return any(folder(modules).rglob(f"*.{name}-*.nbc" if name else "*.nbc"))
 
 
 def compiled(
@@ -49,14 +49,14 @@ def compiled(
     whoever calls them, `apart` never do. Numba compiles each for the types it is first called with, or takes it from
     the cache. `notice` hears when it will take long."""
     sources = tuple(modules)
-    folder = _writable(_folder(sources))
-    os.environ["NUMBA_CACHE_DIR"] = str(folder)
-    if not any(folder.rglob("*.nbc")):
+    into = _writable(folder(sources))
+    os.environ["NUMBA_CACHE_DIR"] = str(into)
+    if not any(into.rglob("*.nbc")):
         notice("compiling the packet loop for this machine, once: about 15 s")
     with numba_inside.uncollected(), numba_inside.alone():
         import numba
 
-    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(into)  # type: ignore[attr-defined]
     wanted, inner, outer = set(entries), set(inlined), set(apart)
     twins: dict[Any, Any] = {octets.borrowed: numba_inside.borrowed(), octets.copy: numba_inside.copied()}
     spaces = []
@@ -90,7 +90,7 @@ def compiling(
         yield
 
 
-def _folder(modules: Iterable[ModuleType]) -> Path:
+def folder(modules: Iterable[ModuleType]) -> Path:
     """A folder of its own for each state of the sources: Numba looks only at the file of the function it caches, not at
     those that it calls."""
     digest = hashlib.blake2s(sys.version.encode(), digest_size=8)

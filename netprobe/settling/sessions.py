@@ -57,12 +57,29 @@ class Sessions:
             if session is None:
                 continue
             session.finish()
-            found = session.kex(), session.auth()
-            number = self._numbers.get(found)
-            if number is None:
-                self._services.append(Service("ssh", None, (), *found))
-                number = self._numbers[found] = len(self._services)
-            table[row][columns.SESSION_KIND] = number
+            table[row][columns.SESSION_KIND] = self.number(session.kex(), session.auth())
+
+    def number(self, kex: Kex | None, auth: Auth | None) -> int:
+        """The number of what a session came to."""
+        found = kex, auth
+        number = self._numbers.get(found)
+        if number is None:
+            self._services.append(Service("ssh", None, (), *found))
+            number = self._numbers[found] = len(self._services)
+        return number
+
+    @property
+    def outcomes(self) -> list[tuple[Kex | None, Auth | None]]:
+        """What sessions came to, in the order of the numbers."""
+        return list(self._numbers)
+
+    def leave(self, row: int) -> Session | None:
+        """The open session of a row, which somebody else goes on reading."""
+        return self._open.pop(row, None)
+
+    def go_on(self, row: int, session: Session) -> None:
+        """Read on here."""
+        self._open[row] = session
 
     def service(self, r: Row) -> Service | None:
         """What the session of a settled row came to."""

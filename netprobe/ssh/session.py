@@ -50,15 +50,17 @@ class Session:
 
     def closed(self, by_client: bool, reset: bool, time_ns: int) -> None:
         """A FIN or reset of one side."""
+        if self.done:  # whether it is heard of at all depends on who stops when
+            return
         if self._closed is None:
             self._closed = (SIDES[by_client], "reset" if reset else "fin")
         self._ended[by_client] = True
         over = reset or all(self._ended)
-        if over and not self.done:
+        if over:
             self._flush()
         if self._login is not None and not self._login.done:
             self._login.closed(by_client, reset, time_ns)
-        self.done = self.done or over
+        self.done = over
 
     def finish(self) -> None:
         """Nothing more comes: what waits behind a hole is read, the hole told as a gap."""

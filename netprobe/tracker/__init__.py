@@ -246,6 +246,32 @@ class Tracker:
             self._counters,
         )
 
+    def take_in(self, rows: Any, talks: Any) -> list[int]:
+        """Rows of another table, and what was said in them, into free places: their numbers. `find_again` makes them
+        be found. Compiled only."""
+        import numpy as np
+
+        while self._counters[N_FREE_ROWS] < len(rows):
+            self.grow_rows()
+        talking = np.flatnonzero(rows[:, columns.TALK])
+        while self._counters[N_FREE_TALKS] < len(talking):
+            self.grow_talks()
+        free, free_talks = self._counters[N_FREE_ROWS] - len(rows), self._counters[N_FREE_TALKS] - len(talking)
+        places = np.array(self._free_rows[free : free + len(rows)])
+        spaces = np.array(self._free_talks[free_talks : free_talks + len(talking)])
+        self._table[places] = rows
+        self._table[places, columns.AWAY] = 0
+        kept, given = self.talks.reshape(-1, TALK_WIDTH), talks.reshape(-1, TALK_WIDTH)
+        kept[spaces] = given[rows[talking, columns.TALK] - 1]
+        self._table[places[talking], columns.TALK] = spaces + 1
+        self._counters[N_FREE_ROWS], self._counters[N_FREE_TALKS] = free, free_talks
+        self._counters[columns.N_ROWS] += len(rows)
+        return places.tolist()  # type: ignore[no-any-return]
+
+    def find_again(self) -> None:
+        """Build the hash table anew from the rows in use."""
+        self._engine.functions.enter(self._table, len(self._table), self._slots)
+
     @property
     def heard_count(self) -> int:
         """How many segments of SSH sessions are in `heard`, H_ columns of each."""

@@ -371,9 +371,10 @@ def start_syn(r: Row, d: Row, time: int) -> None:
 
 
 def note_answer(r: Row, d: Row, hosts: MutableSequence[int]) -> None:
-    """What a first answer to a SYN shows of the server's address, for other attempts."""
+    """What a first answer to a SYN shows of the server's address, for other attempts. Whatever is noted stands in the
+    row, too (parts.answers takes it from there)."""
     if d[D_FLAGS] & F_SYN:
-        if r[SYNACK + COUNT] == 1:
+        if r[SYNACK + COUNT] == 1 and r[SYNACK + SEQ] == d[D_SEQ]:
             note_host(hosts, d, N_OPEN, 0)
     elif d[D_FLAGS] & F_RST and r[SYNACK + FRAME] == 0 and r[RST + COUNT] == 1 and r[FIRST + FLAGS] & F_SYN:
         note_host(hosts, d, N_RESET, r[FIRST + TOS])
@@ -458,7 +459,9 @@ def quoted_between(
     return int(row)
 
 
-def quoted_of_server(d: Row, table: Rows, slots: MutableSequence[int], mask: int) -> int:
+def quoted_of_server(
+    d: Row, table: Rows, slots: MutableSequence[int], mask: int, counters: Sequence[int]
+) -> int:
     """The row whose server sent the quoted segment, if its sequence number is one that was sent; else -1."""
     slot = find(d, D_Q_SRC, D_Q_DST, d[D_Q_SPORT], d[D_Q_DPORT], K_TCP, table, slots, mask)
     if d[D_Q_PROTOCOL] != IP_TCP or slots[slot] == 0:
@@ -466,9 +469,9 @@ def quoted_of_server(d: Row, table: Rows, slots: MutableSequence[int], mask: int
     row = slots[slot] - 1
     r = table[row]
     behind = distance(r[S_NEXT], d[D_Q_SEQ])
-    if r[SPORT] != d[D_Q_SPORT] or not same(r, SERVER, d, D_Q_SRC) or behind < 0 or behind > 0x3FFFFFFF:
+    if over(r, counters) or r[SPORT] != d[D_Q_SPORT] or not same(r, SERVER, d, D_Q_SRC):
         return -1
-    return int(row)
+    return int(row) if 0 <= behind <= 0x3FFFFFFF else -1
 
 
 def receive_error(
@@ -484,7 +487,7 @@ def receive_error(
     row = quoted(d, table, slots, mask, counters)
     too_big = d[D_TYPE] == 2 if d[D_VERSION] == 6 else d[D_TYPE] == 3 and d[D_CODE] == 4
     if row < 0 and too_big:
-        row = quoted_of_server(d, table, slots, mask)
+        row = quoted_of_server(d, table, slots, mask, counters)
         if row >= 0:
             table[row][TOO_BIG] = 1
             return row
@@ -544,7 +547,7 @@ def receive_pair(
     r = table[slots[slot] - 1]
     if same(r, SERVER, d, D_SRC):
         remember(r, REPLY, d, number, time)
-        if kind == K_ECHO:
+        if kind == K_ECHO and r[REPLY + COUNT] == 1:
             note_host(hosts, d, N_PING, 0)
     return slots[slot] - 1
 

@@ -342,7 +342,8 @@ def patience(r: Row) -> int:
         if r[FIRST + COUNT] < 3:
             return UNANSWERED_NS
         # The gap between two SYNs doubles: once there were three, the next one is due before twice the time so far.
-        return min(UNANSWERED_NS, SLACK_NS + 2 * (r[FIRST + LAST] - r[FIRST + TIME]))
+        # (Time may run backwards; no row is over sooner than CLOSED_NS, see `over`.)
+        return min(UNANSWERED_NS, SLACK_NS + 2 * max(r[FIRST + LAST] - r[FIRST + TIME], 0))
     return IDLE_NS
 
 

@@ -125,6 +125,10 @@ class ByteStream:
         """How many bytes of the stream stand before the next one to be read."""
         return self._base + self.at
 
+    def begin(self, offset: int) -> None:
+        """The first byte of the source stands at `offset` of the file."""
+        self._base = offset
+
     @property
     def base(self) -> int:
         """The place in the stream of the first byte of `buffer`."""

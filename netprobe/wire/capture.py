@@ -22,6 +22,7 @@ from netprobe.wire import pcap, pcapng
 from netprobe.wire.batches import Batch, Compile, ahead, batches
 from netprobe.wire.blocks import WINDOW, ByteStream, Damage, EndError, Notes
 from netprobe.wire.compression import MOST_UNPACKED, SIGNATURE, Unpacked, kind_of
+from netprobe.wire.remote import Remote, is_remote
 
 _USUAL_RATIO = 5  # of captures, compressed
 
@@ -112,6 +113,8 @@ class CaptureReader:
     @property
     def size(self) -> int:
         """About how many bytes there are to read; 0 where nobody knows, as of a pipe."""
+        if isinstance(self._file, Remote):
+            return self._file.size * (_USUAL_RATIO if self.compression else 1)
         try:
             status = os.fstat(self._file.fileno())
         except (OSError, ValueError, AttributeError):
@@ -122,6 +125,8 @@ class CaptureReader:
     def progress(self) -> tuple[int, int]:
         """How many bytes of the file, as it lies there, have been read, and how many there are (0 where nobody
         knows)."""
+        if isinstance(self._file, Remote):
+            return self._file.taken, self._file.size
         try:
             status = os.fstat(self._file.fileno())
             if stat.S_ISREG(status.st_mode):
@@ -150,10 +155,13 @@ class CaptureReader:
         self._bytes.close()
 
 
-def _open(source: str | os.PathLike[str] | IO[bytes]) -> tuple[str, IO[bytes]]:
+def _open(source: str | os.PathLike[str] | IO[bytes]) -> tuple[str, IO[bytes] | Remote]:
     if not isinstance(source, str | os.PathLike):
         return str(getattr(source, "name", "the capture")), source
     name = os.fspath(source)
+    if is_remote(name) and not Path(name).exists():
+        remote = Remote(name)
+        return remote.name, remote
     try:
         if name == "-":
             return "standard input", os.fdopen(os.dup(0), "rb", buffering=0)

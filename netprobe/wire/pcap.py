@@ -83,6 +83,15 @@ class Reading:
         """What `loop` wants to know between the window and the columns."""
         return self._big, self._head, self._unit_ns, self._link_type
 
+    @property
+    def known(self) -> tuple[str | int, ...]:
+        """What was read besides packets: all that later ones depend on."""
+        return ("<>"[self._big], self._link_type)
+
+    def continue_with(self, stream: ByteStream) -> None:
+        """The records go on there, under the same header where it has been read."""
+        self._stream = stream
+
     def _header(self) -> None:
         try:
             header = self._stream.read(24)

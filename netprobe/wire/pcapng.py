@@ -140,6 +140,15 @@ class Reading:
         """What `loop` wants to know between the window and the columns."""
         return int(self.order == ">"), self._rows, len(self._interfaces)
 
+    @property
+    def known(self) -> tuple[str | int, ...]:
+        """What was read besides packets: all that later ones depend on."""
+        return self.order, self._sections, len(self._interfaces)
+
+    def continue_with(self, stream: ByteStream) -> None:
+        """The blocks go on there, under the same section where one has begun."""
+        self._stream = stream
+
     def _block(self) -> tuple[int, bytes]:
         """The next block: its type and its body."""
         stream = self._stream
