@@ -147,6 +147,7 @@ def analyze(
       netprobe analyze --bundle evidence.zip --redact capture.pcap
       netprobe analyze evidence.zip
       netprobe analyze --together ring_*.pcapng
+      netprobe analyze --jobs 0 --parquet tables/ *.pcap
       sudo tcpdump -i any -w - 'tcp or icmp or icmp6' | netprobe analyze --jsonl -
       netprobe analyze --client on-the-client.pcap --server on-the-server.pcap
     """

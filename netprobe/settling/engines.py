@@ -136,7 +136,7 @@ def prepare_parts(notice: Callable[[str], None]) -> Engine:
     functions, one, byte = engine.functions, engine.integers(64), engine.octets(64)
     tracker = Tracker(reuses=True, engine=engine, capacity=1)
     table, talks, none = tracker.table, tracker.talks, np.zeros(0, dtype=np.int64)
-    with jit.compiling(MODULES, ENTRIES):
+    with jit.compiling(MODULES, ENTRIES, APART):
         functions.pack(table, none, 0, 0, talks, one, byte, one, one)
         functions.unpack(one, byte, one, none, 0, 0, table, talks)
         functions.ends(table, none, 0, one)
