@@ -9,7 +9,7 @@ MATRIX_NEEDS := dropbear:dropbear-bin plink:putty-tools openssl:openssl nsenter:
 BENCH_NEEDS := nmap:nmap hyperfine:hyperfine
 SWEEP_NEEDS := nmap:nmap zmap:zmap masscan:masscan
 
-.PHONY: help setup packages check fix test browser lab demo bench bench-sweep captures ssh-matrix ssh-score docs pages dist coverage fuzz clean
+.PHONY: help setup packages check fix test browser lab demo bench bench-jobs bench-sweep captures ssh-matrix ssh-score docs pages dist coverage fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make lab       every scenario of the lab, with the score (root)"
 	@echo "make bench     times against nmap (root)"
 	@echo "make bench-sweep  sweeps of 131,072 addresses against zmap, masscan and nmap (root)"
+	@echo "make bench-jobs  captures read by several processes, against one"
 	@echo "make captures  record captures/ anew from the lab (root)"
 	@echo "make ssh-matrix  record captures/ssh/ anew: logins of real servers and clients (root; SSH_ROOT=DIR: newer programs)"
 	@echo "make ssh-score  the measured part of docs/ssh-login.md from captures/ssh/"
@@ -75,6 +76,8 @@ bench: setup packages
 bench-sweep: setup packages
 	@.ci/setup packages $(SWEEP_NEEDS)
 	$(PY) -m tests.lab.sweep_bench
+bench-jobs: setup
+	$(PY) -m tests.jobs_bench
 
 captures: setup packages
 	$(PY) -m tests.lab record
