@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import struct
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,13 @@ import pytest
 from netprobe import analyze, tracker
 from netprobe.analyze import Analysis
 from netprobe.jobs import part, schedule
-from netprobe.jobs.fitting import checked
+from netprobe.jobs.fitting import Differs, checked
 from netprobe.jobs.joining import Joining
 from netprobe.options import AnalyzeOptions
 from netprobe.settling import engines, flow, jit
 from netprobe.settling.giving import Outlets
-from netprobe.wire.portion import cut
+from netprobe.wire.portion import Portion, cut
+from tests.capture_bench import write_sessions
 
 pytest.importorskip("numba")
 
@@ -37,6 +39,7 @@ OPTIONS = bytes.fromhex("020405b40402080a000000010000000001030307")
 def _compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     if not jit.available():
         pytest.skip("nothing is compiled here")
+    engines.prepare_parts(lambda _: None)
     # Rows settle while the capture is read, also in a small one.
     for module in (tracker, flow, part, schedule):
         monkeypatch.setattr(module, "SMALL", 64)
@@ -161,24 +164,58 @@ def joined(path: Path, wanted: int, folder: Path) -> tuple[Analysis, Counter[byt
 
 
 @pytest.mark.parametrize(
-    ("seed", "endpoints", "jumps", "backwards", "cooked"),
+    ("seed", "endpoints", "jumps", "backwards", "cooked", "wanted"),
     [
-        (1, 3000, 0.0, 0.0, False),
-        (2, 300, 0.002, 0.0, False),
-        (3, 1500, 0.002, 0.001, False),
-        (4, 1500, 0.0005, 0.0, True),
-        (5, 40, 0.01, 0.01, True),
+        (1, 3000, 0.0, 0.0, False, 100_000),
+        (2, 300, 0.002, 0.0, False, 30_011),
+        (3, 1500, 0.002, 0.001, False, 50_000),
+        (4, 1500, 0.0005, 0.0, True, 150_000),
+        (5, 40, 0.01, 0.01, True, 30_011),
     ],
 )
 def test_joined_parts_give_what_one_process_gives(
-    tmp_path: Path, seed: int, endpoints: int, jumps: float, backwards: float, cooked: bool
+    tmp_path: Path, seed: int, endpoints: int, jumps: float, backwards: float, cooked: bool, wanted: int
 ) -> None:
     path = tmp_path / "capture.pcap"
-    write(path, seed, packets=12_000, endpoints=endpoints, jumps=jumps, backwards=backwards, cooked=cooked)
+    write(path, seed, packets=8_000, endpoints=endpoints, jumps=jumps, backwards=backwards, cooked=cooked)
     expected, lines = alone(path)
     assert sum(lines.values()) > 100
-    for wanted in (150_000, 30_011):
-        done, got, count = joined(path, wanted, tmp_path)
-        assert count > 3
-        assert got == lines
-        assert (done.status, done.causes) == (expected.status, expected.causes)
+    done, got, count = joined(path, wanted, tmp_path)
+    assert count > 3
+    assert got == lines
+    assert (done.status, done.causes) == (expected.status, expected.causes)
+
+
+def test_sessions_go_on_where_a_capture_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.pcap"
+    write_sessions(path, 60)
+    expected, lines = alone(path)
+    assert sum(b'"kex"' in line for line in lines) > 30
+    done, got, count = joined(path, 40_000, tmp_path)
+    assert count > 5
+    assert got == lines
+    assert done.status == expected.status
+
+
+def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    write(path, 1, packets=2_000, endpoints=50, jumps=0.0, backwards=0.0, cooked=False)
+    size = path.stat().st_size
+    first, second = cut(path, size // 2)
+    options = AnalyzeOptions(files=(path,))
+
+    def parts(*portions: Portion) -> list[part.Part]:
+        def tracked(one: Portion) -> part.Part:
+            return part.track(path, one, options, tmp_path / f"{one.start}-{one.stop}", lambda *_: None)
+
+        return [tracked(one) for one in portions]
+
+    assert len(checked(parts(first, second), stream=False)) == 2
+    with pytest.raises(Differs, match="cut within a record"):
+        checked(parts(Portion(0, second.start - 7), Portion(second.start - 7, size)), stream=False)
+    whole = parts(Portion(0, size))
+    other = replace(whole[0], path=tmp_path / "other.pcap")
+    with pytest.raises(Differs, match="overlap in time"):
+        checked([*whole, other], stream=True)
+    later = replace(other, first_ns=whole[0].latest_ns + 1, latest_ns=whole[0].latest_ns + 2)
+    assert checked([later, *whole], stream=True) == [*whole, later]

@@ -17,7 +17,7 @@ from netprobe.jobs import work
 from netprobe.jobs.pool import Read, lost
 from netprobe.jobs.task import Do, Result, Task
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 30  # a scheduler that is busy takes its time
 # Tasks given out for each thread of a worker: enough that none waits for work, few enough that results don't pile up.
 _AHEAD = 3
 
