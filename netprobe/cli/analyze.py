@@ -180,6 +180,7 @@ def analyze(
             display_filter=captures.display_filter(settings.filter), cross_check=cross_check, compiled=compiled,
         )  # fmt: skip
         each = processes.each(options, jobs, dask, parquet)
+        special = {} if each is None else {"each": each}
         exports = Exports(xml=xml, zeek=zeek, annotate=annotate, html=html, inputs=(*options.files, *(pair or ())))
         asked = of_analysis(asked, options, settings)
         opened.keep(xml, zeek, annotate, html, bundle)
@@ -195,6 +196,6 @@ def analyze(
                 lines=shown.on_lines, outline=shown.on_outline, also=opened.also(made.also), sinks=exports.sinks,
                 read=progress.read,
             )  # fmt: skip
-            report = driver.run(options, shown.on_verdict, notice, outlets, made.packed, each)
+            report = driver.run(options, shown.on_verdict, notice, outlets, made.packed, **special)
             report = opened.told(made.finish(exports.finish(report)))
         raise typer.Exit(shown.finish(report))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
-from netprobe.analyze import Each, one_by_one
 from netprobe.errors import UsageError
 from netprobe.options import AnalyzeOptions
-from netprobe.tables import Place
+
+if TYPE_CHECKING:  # an analysis by this process alone needs nothing of it
+    from netprobe.analyze import Each
+    from netprobe.tables import Place
 
 
-def each(options: AnalyzeOptions, jobs: int | None, dask: str | None, parquet: str | None) -> Each:
-    """What `analyze.run` gets. Raises UsageError, and CannotMeasure where a package is missing."""
+def each(options: AnalyzeOptions, jobs: int | None, dask: str | None, parquet: str | None) -> Each | None:
+    """What `analyze.run` gets; None where nothing is special. Raises UsageError, and CannotMeasure where a package is
+    missing."""
     if jobs is not None and dask is not None:
         raise UsageError("--jobs and --dask are two ways to the same", "give one of them")
     if jobs is not None and not 0 <= jobs <= _MOST:
@@ -26,7 +30,7 @@ def each(options: AnalyzeOptions, jobs: int | None, dask: str | None, parquet: s
         if several or parquet is not None:
             option = "--parquet" if parquet else "--dask" if dask else "--jobs"
             raise UsageError(f"{option} is not for two captures that are compared", "leave it out")
-        return one_by_one
+        return None
     if dask is not None:
         from netprobe.jobs.cluster import Cluster
         from netprobe.jobs.run import by
@@ -42,7 +46,7 @@ def each(options: AnalyzeOptions, jobs: int | None, dask: str | None, parquet: s
         from netprobe.jobs.run import here
 
         return here(place)
-    return one_by_one
+    return None
 
 
 _MOST = 1024
@@ -52,4 +56,4 @@ def _place(parquet: str) -> Place:
     from netprobe import tables
 
     tables.check(parquet)
-    return Place(parquet, f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}")
+    return tables.Place(parquet, f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}")
