@@ -54,6 +54,8 @@ TABLE: tuple[Row, ...] = (
     # --- captures that are there
     Row(r"netprobe analyze .*--filter 'tcp\.prt.*", How.RUN, codes=(2,), needs="tshark"),
     Row(r"netprobe analyze .*--filter .*", How.RUN, codes=(0, 1, 3), needs="tshark"),
+    Row(r"netprobe analyze --dask .*", How.READ, "needs a cluster; tests/test_jobs.py makes one"),
+    Row(r"dask .*", How.READ, "starts a cluster; tests/test_jobs.py makes one"),
     Row(r"netprobe analyze .*", How.RUN, codes=(0, 1, 3)),
     Row(r"netprobe diff yesterday\.json today\.json", How.RUN, before=(
         "netprobe analyze --json worked.pcapng >yesterday.json; netprobe analyze --json broken.pcapng >today.json"
