@@ -76,6 +76,7 @@ bench: setup packages
 bench-sweep: setup packages
 	@.ci/setup packages $(SWEEP_NEEDS)
 	$(PY) -m tests.lab.sweep_bench
+
 bench-jobs: setup
 	$(PY) -m tests.jobs_bench
 
