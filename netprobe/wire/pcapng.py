@@ -114,7 +114,7 @@ class Reading:
     def one(self) -> Record | None:
         """The record of the next block, None for one that holds none. EndError when there is no next block."""
         at = self._stream.offset
-        if not self._stream.peek(1):
+        if not self._stream.fill(1):
             raise self._notes.ended(self._stream, at)
         try:
             kind, body = self._block()
@@ -152,19 +152,21 @@ class Reading:
     def _block(self) -> tuple[int, bytes]:
         """The next block: its type and its body."""
         stream = self._stream
-        if stream.peek(4) == MAGIC:
-            head = stream.peek(12)
+        head = stream.peek(12)
+        if head[:4] == MAGIC:
             if len(head) < 12:
                 raise TruncatedError
             if head[8:] not in (b"\x4d\x3c\x2b\x1a", b"\x1a\x2b\x3c\x4d"):
                 raise _BrokenError(f"a section begins with an unknown byte order mark {head[8:].hex()}")
             self.order = "<" if head[8] == 0x4D else ">"
-        kind, length = struct.unpack(f"{self.order}II", stream.read(8))
+        if len(head) < 8:
+            raise TruncatedError
+        kind, length = struct.unpack_from(f"{self.order}II", head)
         if length < 12 or length > LARGEST_BLOCK or (kind == SECTION_HEADER and length < 28):
             raise _BrokenError(f"a block of {length} bytes is impossible")
-        padded = (length + 3) & ~3
-        body = stream.read(padded - 12)
-        (again,) = struct.unpack(f"{self.order}I", stream.read(4))
+        block = stream.read((length + 3) & ~3)
+        body = block[8:-4]
+        (again,) = struct.unpack_from(f"{self.order}I", block, len(block) - 4)
         if again != length:
             raise _BrokenError(f"a block of {length} bytes says {again} at its end")
         self.place = stream.at - 4 - len(body)
