@@ -6,6 +6,7 @@ Each file of hostile.py is read in a process of its own with limits that the ker
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 import resource
@@ -59,6 +60,7 @@ def contained(work: Callable[[], int], errors: Path) -> Outcome:
     child = os.fork()
     if child == 0:
         code = 99
+        gc.freeze()  # what the tests before left is not looked at for garbage
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) * 3, int(seconds) * 3 + 1))
             resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))

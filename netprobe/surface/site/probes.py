@@ -149,6 +149,14 @@ PROBES: tuple[Probe, ...] = (
         ("small-mss",),
     ),
     Probe(
+        "a sweep",
+        "one SYN, of no connection, repeated while nothing answers it; to each address and port of a network",
+        "what one answer shows by itself; whether errors about the neighbours come no faster than a limit lets them",
+        ("basis", "limit"),
+        (),
+        "sudo netprobe scan --sweep NETWORK",
+    ),
+    Probe(
         "a capture of a client",
         "nothing: what a client and a server said to each other is read",
         "from which side it was taken, what each side sent after a reset in its name, what is sent again and again, "
