@@ -24,7 +24,6 @@ from tests import commands
 from tests.commands import HARMFUL, NETPROBE, NOBODY, Done, at_once, finish, run, start, unprivileged
 from tests.lab import netns
 from tests.lab.topology import Lab, available
-from tests.slowness import slowness
 
 NO_LAB = available()
 in_lab = pytest.mark.skipif(bool(NO_LAB), reason=f"no lab: {NO_LAB}")
@@ -447,8 +446,9 @@ def test_interrupts_at_any_moment(number: signal.Signals, lab: Lab, tmp_path: Pa
         if not path.exists():
             assert early(done), (moment, done)
             assert not done.stdout
-            soon = HALF_A_SECOND * slowness(time.monotonic)
-            assert moment < soon, f"{moment} s after the start it still wasn't listening"
+            if moment >= HALF_A_SECOND:  # two at once, beside other tests: has it less to do when it is alone?
+                alone = (one((len(MOMENTS) + again, moment))[1] for again in range(3))
+                assert any(saved.exists() for saved in alone), f"{moment} s after the start it still wasn't listening"
             continue
         assert done.code == 130, (moment, done)
         assert done.clean(), (moment, done.err)
