@@ -191,12 +191,8 @@ def _pair(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlet
 
 def _hand(verdict: Verdict, on_verdict: OnVerdict, outlets: Outlets) -> None:
     """Give a verdict in the forms that were asked for."""
-    if outlets.also is not None or outlets.sinks:
-        line = report_json.line(verdict)
-        for sink in outlets.sinks:
-            sink.row(line, None)
-        if outlets.also is not None:
-            outlets.also(line, None)
+    if outlets.take_rows:
+        outlets.row(report_json.line(verdict), None)
     if outlets.lines is not None:
         outlets.lines(report_json.line(verdict).encode("ascii"))
     elif outlets.outline is None or outlets.outline(outline(verdict)):

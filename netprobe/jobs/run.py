@@ -24,7 +24,6 @@ from netprobe.jobs.fitting import Differs, checked
 from netprobe.jobs.joining import Joining
 from netprobe.jobs.task import OPENING, Result, Task, Unit, Wanted
 from netprobe.options import AnalyzeOptions
-from netprobe.report.zeek import Tally
 from netprobe.settling import engines, jit
 from netprobe.settling.giving import Outlets
 from netprobe.tables import Place, Tables, beside
@@ -70,7 +69,7 @@ def by(make: MakeWorkers, *, parquet: Place | None = None) -> Each:
         wanted = Wanted(
             lines=outlets.lines is not None,
             outlines=outlets.lines is None and outlets.outline is not None,
-            tallies=outlets.also is not None or bool(outlets.sinks),
+            tallies=outlets.take_rows,
             parquet=parquet,
         )
         total = sum(_size(path) for path in options.files)
@@ -252,11 +251,7 @@ class _Giving:
                     assert verdict is not None
                     self._on_verdict(verdict)
             elif kind == spool.TALLIES:
-                line, tally = one
-                if outlets.also is not None:
-                    outlets.also(line, tally)
-                for sink in outlets.sinks:
-                    sink.row(line, tally)
+                outlets.row(*one)
         if result.error is not None:
             return result.error
         assert result.found is not None
@@ -308,14 +303,4 @@ class _Giving:
 
 def _row_by_row(outlets: Outlets) -> Outlets:
     """The outlets, whose sinks get one row after the other."""
-    if not outlets.sinks:
-        return outlets
-    also, sinks = outlets.also, outlets.sinks
-
-    def told(line: str, tally: Tally | None) -> None:
-        if also is not None:
-            also(line, tally)
-        for sink in sinks:
-            sink.row(line, tally)
-
-    return replace(outlets, also=told, sinks=())
+    return replace(outlets, also=outlets.row, sinks=()) if outlets.sinks else outlets

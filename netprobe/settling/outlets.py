@@ -29,5 +29,17 @@ class Outlets:
     sinks: Sequence[Sink] = ()
     read: Callable[[str, int, int], None] | None = None
 
+    @property
+    def take_rows(self) -> bool:
+        """Whether anybody wants what `row` gives."""
+        return self.also is not None or bool(self.sinks)
+
+    def row(self, line: str, tally: Tally | None) -> None:
+        """Give one verdict's line to all who take it besides."""
+        if self.also is not None:
+            self.also(line, tally)
+        for sink in self.sinks:
+            sink.row(line, tally)
+
 
 NO_OUTLETS = Outlets()
