@@ -232,7 +232,7 @@ def analyze(
     outlets: Outlets = NO_OUTLETS,
 ) -> Analysis:
     """The verdicts of one file."""
-    return _read(CaptureReader(path), options, on_verdict, notice, outlets)
+    return _read(CaptureReader(path, ahead=options.threads), options, on_verdict, notice, outlets)
 
 
 def _read(
@@ -277,7 +277,7 @@ def _read(
                 takers.append(keeping.settled)
                 every = keeping.batches(every)
             give = _both(give, noting, takers, None if keeping is None else keeping.forget)
-        flow = Flow(settling.tracker, engine, give, taker, settling.sessions)
+        flow = Flow(settling.tracker, engine, give, taker, settling.sessions, threads=options.threads)
         found = _capture(every, giving, flow)
         found.ladder_of = keeping.ladders() if keeping is not None else None
     found.compiled = compile_

@@ -81,6 +81,7 @@ class AnalyzeOptions:
     `vantage`: where the capture was taken (client, server, middle; None: found out). `display_filter`: only
     attempts of which a packet matches, in Wireshark's language. `cross_check`: compare the decoding of decisive
     packets with tshark's. `compiled`: the tracker's loop compiled (True), interpreted (False), or what pays (None).
+    `threads`: read, track and diagnose at the same time, where it is compiled.
     """
 
     files: tuple[Path, ...] = ()
@@ -93,6 +94,7 @@ class AnalyzeOptions:
     display_filter: str | None = None
     cross_check: bool = False
     compiled: bool | None = None
+    threads: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

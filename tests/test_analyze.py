@@ -18,6 +18,7 @@ from netprobe.options import AnalyzeOptions
 from netprobe.report import Report, table
 from netprobe.report import json as report_json
 from netprobe.report.outcome import exit_code
+from netprobe.settling import kinds
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
 from tests.ladder import ladder
@@ -121,6 +122,25 @@ def test_several_files_are_each_for_themselves(tmp_path: Path) -> None:
     one = save(tmp_path / "one.pcapng", "0 > S [mss]\n0.1 < RA")
     two = save(tmp_path / "two.pcapng", "0 > S [mss]\n0.1 < icmp 3/3 from 203.0.113.5")
     assert [v.cause for v in run(one, two).verdicts] == ["no-listener", "rejected-by-host"]
+
+
+def test_what_one_capture_taught_changes_no_other() -> None:
+    """Kinds of attempts are known to all captures of a process; each gives the lines that it gives alone."""
+    files = sorted((Path(__file__).parent.parent / "captures").rglob("*.pcap*"))
+
+    def lines(path: Path, *, alone: bool) -> bytes:
+        if alone:
+            kinds.forget()
+        found: list[bytes] = []
+        outlets = analyze.Outlets(lines=lambda some: found.append(bytes(some)))
+        analyze.analyze(path, AnalyzeOptions(files=(path,)), lambda _: None, outlets=outlets)
+        return b"".join(found)
+
+    own = [lines(path, alone=True) for path in files]
+    assert len(set(own)) > 200
+    kinds.forget()
+    assert [lines(path, alone=False) for path in files] == own
+    assert [lines(path, alone=False) for path in reversed(files)] == own[::-1]
 
 
 def test_an_unreadable_file_among_others_is_told(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def track(
     if not engine.compiled:
         raise CannotMeasure("parts of a capture need Numba", "install it: pip install 'netprobe-wire[fast]'")
     folder.mkdir(parents=True, exist_ok=True)
-    reader = PortionReader(path, portion)
+    reader = PortionReader(path, portion, ahead=options.threads)
     part = Part(folder, path, portion)
     batches = reader.batches(BATCH, lambda loop: getattr(engine.functions, loop.__name__))
     with contextlib.ExitStack() as files:

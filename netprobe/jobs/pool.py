@@ -1,7 +1,8 @@
 """Tasks to processes of this machine: the standard library's pool, and what it doesn't do when a process dies.
 
 House rules of this file:
-1. No more tasks are given out than there are processes: what a dying one takes along is one of few.
+1. No more tasks are given out than there are processes, and one that waits for the first of them to be done: what a
+   dying one takes along is one of few.
 2. Who was there when a process died is suspect, and is done alone: if it dies again, it was that one. A file at which
    processes die TRIES times is reported, and the rest goes on.
 """
@@ -18,6 +19,7 @@ from typing import Any, Self
 from netprobe.errors import CannotMeasure
 from netprobe.jobs import work
 from netprobe.jobs.task import Do, Result, Task, Unit
+from netprobe.settling import engines
 
 TRIES = 3
 _POLL_S = 0.25
@@ -35,7 +37,6 @@ class Pool:
         self._do = do
         # A fork of a process that has threads may hang; the fork server has none, and has everything imported.
         self._context: Any = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["netprobe.jobs.work"])
         self._taken = self._context.Value("q", 0)
         self._stopped = self._context.Event()
         self._executor: ProcessPoolExecutor | None = None
@@ -68,9 +69,12 @@ class Pool:
         suspects: deque[Task] = deque()
         tries: dict[Unit, int] = {}
         running: dict[Future[list[Result]], Task] = {}
+        largest = max((unit.size for task in tasks for unit in task.units), default=0)
+        compiled = largest > 0 and engines.compiles(largest, tasks[0].options.compiled)
+        self._context.set_forkserver_preload(["netprobe.jobs.loaded" if compiled else "netprobe.jobs.work"])
         while waiting or suspects or running:
             # First all that is above suspicion, then each of the others with nobody beside it.
-            while not self._stopped.is_set() and waiting and len(running) < self._jobs:
+            while not self._stopped.is_set() and waiting and len(running) <= self._jobs:
                 self._begin(waiting.popleft(), running)
             if not self._stopped.is_set() and not running and suspects:
                 self._begin(suspects.popleft(), running)

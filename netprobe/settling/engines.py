@@ -60,13 +60,18 @@ WORTH_LOADING = 8 << 20
 WORTH_COMPILING = 64 << 20
 
 
+def compiles(size: int, wanted: bool | None = None) -> bool:
+    """Whether the engine for a capture of `size` bytes is compiled, as `choose` has it."""
+    if wanted is False or (wanted is None and size < WORTH_LOADING) or not jit.available():
+        return False
+    return wanted is True or size >= WORTH_COMPILING or jit.cached(MODULES)
+
+
 def choose(size: int, notice: Callable[[str], None], wanted: bool | None = None) -> Engine:
     """The engine for a capture of `size` bytes; `wanted` overrules (True: compiled where Numba is installed)."""
-    if wanted is False or (wanted is None and size < WORTH_LOADING) or not jit.available():
+    if not compiles(size, wanted):
         return INTERPRETED
     ready = jit.cached(MODULES)
-    if wanted is None and not ready and size < WORTH_COMPILING:
-        return INTERPRETED
     key = str(jit.folder(MODULES))
     engine = _LOADED.get(key)
     if engine is None or not ready:
@@ -105,29 +110,51 @@ def _compile(engine: Engine) -> None:
 
 
 def compile_others() -> None:
-    """Compile all but the loop over frames, by analysing two tiny captures. What comes of it is in the cache."""
-    import struct
-
+    """Compile all but the loop over frames, by analysing tiny captures. What comes of it is in the cache."""
     functions = jit.compiled(MODULES, ENTRIES, INLINED, APART, lambda _: None)
 
     def interpreted(buffer: Any, *others: Any) -> int:
         return loop.advance(bytes(buffer), *others)
 
     engine = Engine(SimpleNamespace(**{**functions, "advance": interpreted}), compiled=True)
+    with jit.compiling(MODULES, ENTRIES, APART):
+        for capture in _tiny():
+            _read(capture, engine)
+
+
+def load() -> None:
+    """Have the compiled engine in this process, by analysing tiny captures; not where it would have to be compiled."""
+    if jit.available() and jit.cached(MODULES):
+        engine = choose(0, lambda _: None, wanted=True)
+        for capture in _tiny():
+            _read(capture, engine)
+
+
+def _tiny() -> tuple[bytes, bytes]:
+    """A SYN in each format."""
+    import struct
+
     addresses = bytes.fromhex("4500002800000000400600000a0000010a000002")
     syn = addresses + struct.pack(">HHIIBBHHH", 9, 22, 1, 0, 80, 2, 9, 0, 0)
     pcap = struct.pack("<IHHiIIIIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101, 1, 0, 40, 40) + syn
     section = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
     interface = struct.pack("<IIHHII", 1, 20, 101, 0, 0, 20)
     packet = struct.pack("<IIIIIII", 6, 72, 0, 0, 0, 40, 40) + syn + struct.pack("<I", 72)
-    with jit.compiling(MODULES, ENTRIES, APART):
-        for capture in (pcap, section + interface + packet):
-            _read(capture, engine)
+    return pcap, section + interface + packet
+
+
+def prepare(size: int, notice: Callable[[str], None], wanted: bool | None = None, *, portions: bool = False) -> None:
+    """Have in the cache what other processes need for captures of up to `size` bytes, or for `portions` of them: they
+    would compile the same at the same time."""
+    if portions and not jit.cached(MODULES, parts.pack.__name__):
+        prepare_parts(notice)
+    elif compiles(size, wanted) and not jit.cached(MODULES):
+        choose(size, notice, wanted)
 
 
 def prepare_parts(notice: Callable[[str], None]) -> Engine:
-    """The compiled engine, and all in the cache that other processes need for parts of a capture: they would compile
-    the same at the same time. Only where `jit.available()`."""
+    """The compiled engine, and all in the cache that other processes need for parts of a capture. Only where
+    `jit.available()`."""
     engine = choose(0, notice, wanted=True)
     if jit.cached(MODULES, parts.pack.__name__):
         return engine

@@ -3,8 +3,8 @@
 House rules of this file:
 1. When rows settle follows from the packets alone, never from how fast anything is: what a verdict knows of its
    server's other attempts would differ otherwise.
-2. Compiled, verdicts are made by a second thread while the first reads on; both work outside of Python's lock for the
-   most part.
+2. Compiled, verdicts are made by a second thread (`threads`) while the first reads on; both work outside of Python's
+   lock for the most part.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class Flow:
         give: Give,
         marks: Taker | None = None,
         sessions: Sessions | None = None,
+        *,
+        threads: bool = True,
     ) -> None:
         self.tracker = tracker
         self._marks = marks
         self._sessions = sessions
         self._give = give
-        self._pool = ThreadPoolExecutor(1) if engine.compiled else None
+        self._pool = ThreadPoolExecutor(1) if engine.compiled and threads else None
         self._away: list[int] = []
         self._made: Future[None] | None = None
         self._touched = engine.integers(0)

@@ -11,11 +11,11 @@ from typing import Any
 from netprobe.addresses import SPECIAL
 from netprobe.attempts import Attempt, Form, Segment, attempt, words
 from netprobe.evidence import collect, host_of
-from netprobe.model import Mode, TargetFact, Verdict
+from netprobe.model import Mode, Service, TargetFact, Verdict
 from netprobe.settling.patterns import FIRST_WINDOW, MADE_UP, MARKS, PORTS, Pattern, pattern
 from netprobe.settling.sessions import Sessions
 from netprobe.tracker import Engine, Tracker, columns
-from netprobe.tracker.classes import KEY, PRIME, RANGE, SSH_PORT, settled_ns
+from netprobe.tracker.classes import K_SESSION, KEY, PRIME, RANGE, SSH_PORT, settled_ns
 from netprobe.tracker.rows import server_room
 from netprobe.verdict import diagnose
 
@@ -52,7 +52,7 @@ class Settling:
             self._ranges[n * RANGE : (n + 1) * RANGE] = _integers(engine, (network.version, *mask, *value))
             odd = 0xD5F1C5F1D5F1C5F1D5F1C5F1D5F1C5F1 & int(network.hostmask)
             self._made_up.append(str(network.network_address + odd))
-        self._secret = _integers(engine, (secrets.randbelow(PRIME - 2) + 1, secrets.randbelow(PRIME - 2) + 1))
+        self._secret = _integers(engine, _SECRET)
         self._mixers = _integers(engine, [secrets.randbits(62) | 1 for _ in range(KEY)])
         self._keys: Any = engine.integers(0)
 
@@ -126,9 +126,19 @@ class Settling:
         """The class of a key. Its first row is diagnosed, with made-up endpoints in place of its own."""
         kind = self._kinds.get(key)
         if kind is None:
-            kind = self._kinds[key] = Kind(*self._diagnosed(_plain(self.tracker.table[row])), len(self.known))
+            kind = self._kinds[key] = Kind(*self._made(key, _plain(self.tracker.table[row])), len(self.known))
             self.known.append(kind)
         return kind
+
+    def _made(self, key: bytes, r: list[int]) -> tuple[Verdict, Pattern | None]:
+        """The same for all captures of this process: many a capture has the kinds of the one before."""
+        same = self._vantage, key[:_BEFORE_SESSION], self.sessions.service(r)
+        found = _MADE.get(same)
+        if found is None:
+            if len(_MADE) >= _MOST_MADE:
+                forget()
+            found = _MADE[same] = self._diagnosed(r)
+        return found
 
     def _diagnosed(self, r: list[int]) -> tuple[Verdict, Pattern | None]:
         version = r[columns.VERSION]
@@ -185,8 +195,19 @@ class Settling:
         return payload
 
 
+# What keys have come to, by vantage, key and SSH session; the numbers of sessions are those of one capture.
+_MADE: dict[tuple[str | None, bytes, Service | None], tuple[Verdict, Pattern | None]] = {}
+_MOST_MADE = 4096
+_BEFORE_SESSION = 8 * K_SESSION
+# Hashes what was said: whoever makes captures doesn't know it.
+_SECRET = (secrets.randbelow(PRIME - 2) + 1, secrets.randbelow(PRIME - 2) + 1)
 _SENDER = columns.ICMP + columns.I_SENDER
 _NO_ATTEMPT = b"\xff" * 8
+
+
+def forget() -> None:
+    """Whatever captures have taught this process."""
+    _MADE.clear()
 
 
 def as_target(a: Attempt) -> TargetFact:

@@ -32,11 +32,18 @@ __all__ = ["Batch", "CaptureReader", "Damage"]
 class CaptureReader:
     """The records of one file (`-`: standard input), once: `for record in CaptureReader(path)`, or, for large files,
     `for batch in CaptureReader(path).batches()`. Both give the same. Raises UnreadableCapture when it can't be
-    opened or is no capture. What is known only at the end (`damage`, `dropped`) is complete when the loop is over."""
+    opened or is no capture. What is known only at the end (`damage`, `dropped`) is complete when the loop is over.
+    `ahead`: compiled, a file is read by a second thread."""
 
     def __init__(
-        self, source: str | os.PathLike[str] | IO[bytes], *, window: int = WINDOW, most_unpacked: int = MOST_UNPACKED
+        self,
+        source: str | os.PathLike[str] | IO[bytes],
+        *,
+        window: int = WINDOW,
+        most_unpacked: int = MOST_UNPACKED,
+        ahead: bool = True,
     ) -> None:
+        self._ahead = ahead
         self.path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
         self.name, stream = _open(source)
         self._file = stream
@@ -80,11 +87,10 @@ class CaptureReader:
 
     def batches(self, size: int = 65536, compiled: Compile | None = None) -> Iterator[Batch]:
         """The same in batches of at most `size` frames, each valid until the next is asked for. `compiled` turns a
-        function of index.py into its compiled form, numba.njit for example, and all it calls; a file is then read by a
-        second thread."""
+        function of index.py into its compiled form, numba.njit for example, and all it calls."""
         try:
             given = batches(self._bytes, self._reading, size, compiled)
-            yield from ahead(given) if compiled is not None and self.size else given
+            yield from ahead(given) if compiled is not None and self._ahead and self.size else given
         finally:
             self.close()
 

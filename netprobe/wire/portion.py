@@ -139,9 +139,9 @@ class _Bounded:
 class PortionReader(CaptureReader):
     """The records of a portion, numbered from 1."""
 
-    def __init__(self, path: Path, portion: Portion) -> None:
+    def __init__(self, path: Path, portion: Portion, *, ahead: bool = True) -> None:
         """Raises UnreadableCapture."""
-        super().__init__(path)
+        super().__init__(path, ahead=ahead)
         self.portion = portion
         try:
             if portion.start:

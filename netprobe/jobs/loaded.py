@@ -1,0 +1,13 @@
+"""What every process of a pool needs, loaded once: imported by the fork server, and by nobody else."""
+
+from __future__ import annotations
+
+import gc
+
+from netprobe.jobs import work
+from netprobe.settling import engines
+
+__all__ = ["work"]
+
+engines.load()
+gc.freeze()  # what is shared is not looked through, and so stays shared
