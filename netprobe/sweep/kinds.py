@@ -62,25 +62,27 @@ class Sample:
 
 
 class Kind:
-    """A case's verdict, with made-up endpoints, and its line as a text with gaps. `row`: the tracker's, with them."""
+    """A case's verdict, with made-up endpoints, and its line in `pieces` with `gaps` between them. `row`: the
+    tracker's, with them."""
 
-    __slots__ = ("_case", "_expect", "_row", "form", "gaps", "verdict")
+    __slots__ = ("_case", "_expect", "_row", "gaps", "pieces", "verdict")
 
     def __init__(
         self, verdict: Verdict, pattern: patterns.Pattern, row: Sequence[int], case: Case, expect: str
     ) -> None:
         self.verdict = verdict
         self._row, self._case, self._expect = row, case, expect
-        form = [pattern.pieces[0].replace("%", "%%")]
+        pieces = [pattern.pieces[0]]
         gaps: list[int] = []
         for gap, piece in zip(pattern.gaps, pattern.pieces[1:], strict=True):
             if gap >= patterns.NUMBER_OF:
-                form.append(str(row[gap - patterns.NUMBER_OF]))
+                pieces[-1] += f"{row[gap - patterns.NUMBER_OF]}{piece}"
+            elif gap == patterns.SERVER_PORT:
+                pieces[-1] += f"{case.port}{piece}"
             else:
-                form.append("%s")
                 gaps.append(gap)
-            form.append(piece.replace("%", "%%"))
-        self.form = "".join(form)
+                pieces.append(piece)
+        self.pieces = tuple(pieces)
         self.gaps = tuple(gaps)
 
     @property

@@ -48,7 +48,7 @@ class Settling:
         *,
         silent: bool,
     ) -> None:
-        self._kinds, self._telling, self._numbers = kinds, telling, numbers
+        self._kinds, self.telling, self._numbers = kinds, telling, numbers
         self._second = second
         self.stamp = stamp
         self.limits = Limits()
@@ -163,7 +163,7 @@ class Settling:
             if self.chart is not None:
                 self.chart.note(kind.verdict.cause, high[some], low[some], port)
             if not shape and limiter is None and not self._silent:
-                self._telling.count(kind, len(some))
+                self.telling.count(kind, len(some))
                 continue
             mine = places[some]
             clients, _, _ = self._numbers.of(high[some], low[some], ports[some])
@@ -177,7 +177,7 @@ class Settling:
             if shape:
                 rows = self._second.hold_back(kind, rows)
             if len(rows.low):
-                self._telling.tell(kind, rows)
+                self.telling.tell(kind, rows)
 
     def _sample(self, case: Case, high: Words, low: Words, ports: Words) -> Sample:
         if not case.shape:
@@ -206,7 +206,7 @@ class Settling:
         syn = self.stamp.packets(*pair)[0].tobytes()
         row, _ = tracked(Sample(syn, answers), int(window.tries[place]), sent)
         verdict = verdict_of(row, self._kinds.expect(int(pair[2][0])), now_ns, None)
-        self._telling.give(verdict)
+        self.telling.give(verdict)
 
 
 def _at_least(high: Words, low: Words, number: int) -> NDArray[np.bool_]:

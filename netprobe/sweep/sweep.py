@@ -110,6 +110,7 @@ class Sweep:
         self._known_limits: set[int] = set()
         settling.limited = self._limited
         settling.in_use = self._shapes
+        settling.telling.between = self._go_on
         if plan.patient:
             settling.hold = self._waiting.hold
         self._hop_ns = 0
@@ -201,6 +202,11 @@ class Sweep:
         self._count(window, len(places))
         self._under_way = window, places, self._thread.submit(self._bulk.send, packets)
         return True
+
+    def _go_on(self) -> None:
+        """While a window is told, the other thread gets its next packets."""
+        if self._sent() and not self._interrupts.asked:
+            self._send(self._clock.now_ns())
 
     def _sent(self) -> bool:
         """Look at what the other thread sent; False while it is at it."""

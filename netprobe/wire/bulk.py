@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import socket
 import struct
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -133,13 +134,19 @@ class Bulk:
 def texts(version: int, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> list[str]:
     """Addresses, given as higher and lower 64-bit words, as canonical text."""
     if version == 4:
-        packed, width, family = low.astype(">u4").tobytes(), 4, socket.AF_INET
-    else:
-        both = np.empty((len(low), 2), dtype=">u8")
-        both[:, 0], both[:, 1] = high, low
-        packed, width, family = both.tobytes(), 16, socket.AF_INET6
-    tell = socket.inet_ntop
-    return [tell(family, packed[at : at + width]) for at in range(0, len(packed), width)]
+        part = _halves()
+        first, second = (low >> np.uint64(16)).tolist(), (low & np.uint64(0xFFFF)).tolist()
+        return [f"{part[a]}.{part[b]}" for a, b in zip(first, second, strict=True)]
+    both = np.empty((len(low), 2), dtype=">u8")
+    both[:, 0], both[:, 1] = high, low
+    packed, tell = both.tobytes(), socket.inet_ntop
+    return [tell(socket.AF_INET6, packed[at : at + 16]) for at in range(0, len(packed), 16)]
+
+
+@cache
+def _halves() -> list[str]:
+    """The two octets of each 16-bit number: a tenth of the time of inet_ntop(3), for 4 MB."""
+    return [f"{n >> 8}.{n & 255}" for n in range(1 << 16)]
 
 
 def number(text: str) -> tuple[int, int] | None:
