@@ -3,7 +3,7 @@
     large      20 captures of 200 MB: two processes against one
     cluster    the same on a Dask cluster with two workers, against two processes
     small      10,000 captures of a few packets: two processes against the largest-first ideal of two
-    one        one capture of 1 GB, cut into portions: two processes against one
+    one        one capture of 1 GB, cut into portions as for four processes: two against one
 
 Times are whole processes with a warm cache and compiled loops; quote the ratios of one run, never seconds. The captures
 are links to one, or to a few: what counts is reading them, not where they lie. JOBS_BENCH_SCALE=0.1 makes all of it
@@ -39,6 +39,7 @@ IDEAL = 1.5  # small captures against the largest-first ideal
 MEMORY = 400  # MiB of one process
 CONNECTIONS = 25_000  # 200 MB
 PORT = 18786
+CUT = "from netprobe.jobs import run; run.FEWEST = run.LEAST = 2; from netprobe.__main__ import main; raise SystemExit(main())"
 
 
 class Peak:
@@ -90,16 +91,16 @@ def _below(pid: int) -> list[int]:
     return sorted(tree - {pid})
 
 
-def seconds(files: list[Path], *options: str, core: int | None = None) -> tuple[float, float, bytes, float]:
+def seconds(
+    files: list[Path], *options: str, core: int | None = None, code: str = ""
+) -> tuple[float, float, bytes, float]:
     """A run over these files, on all cores or one: seconds, the largest process's memory, a digest of its sorted lines,
     and the processor time of all processes, which tells what a machine with nothing else to do would take."""
-    on = [] if core is None else ["taskset", "-c", str(core)]
+    command = [] if core is None else ["taskset", "-c", str(core)]
+    command += [sys.executable, *(["-c", code] if code else ["-m", "netprobe"]), "analyze", "-q", "--jsonl"]
     with Peak() as peak, tempfile.TemporaryFile() as out:
         start = time.perf_counter()
-        subprocess.run(
-            [*on, sys.executable, "-m", "netprobe", "analyze", "-q", "--jsonl", *options, *map(str, files)],
-            stdout=out, stderr=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
+        subprocess.run([*command, *options, *map(str, files)], stdout=out, stderr=subprocess.DEVNULL, check=False)
         took, processor = time.perf_counter() - start, peak.processor_s
         out.seek(0)
         digest = subprocess.run(
@@ -202,7 +203,7 @@ def bench(wanted: set[str]) -> int:
         if "one" in wanted:
             huge = folder / "huge.pcap"
             write(huge, max(int(5 * CONNECTIONS * SCALE), 100))
-            one, two = (min(seconds([huge], "--jobs", str(jobs)) for _ in range(2)) for jobs in (1, 2))
+            one, two = (min(seconds([huge], "--jobs", str(jobs), code=CUT) for _ in range(2)) for jobs in (1, 2))
             told("one capture of 1 GB: one process, for each two takes", one[0] / two[0], "x")
             told("  largest memory of a process", max(one[1], two[1]), "MiB", most=MEMORY)
             told("  the same lines, sorted", one[2] == two[2], "", least=1)

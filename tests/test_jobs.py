@@ -100,6 +100,8 @@ def test_a_file_in_portions_and_files_as_a_stream(
     if not jit.available():
         pytest.skip("nothing is compiled here")
     monkeypatch.setattr(run, "SMALLEST", 60_000)
+    monkeypatch.setattr(run, "FEWEST", 2)
+    monkeypatch.setattr(run, "LEAST", 100_000)
     large = captures / "some3.pcap"
     assert large.stat().st_size > 400_000
     alone, _, report = _lines([large])
@@ -158,6 +160,23 @@ def test_large_files_begin_first_and_small_ones_go_together() -> None:
     assert [task.units[0].index for task in made[:2]] == [1, 3]
     assert sorted(unit.index for task in made for unit in task.units) == list(range(204))
     assert len(made) == 2 + 4  # 64 files at most
+
+
+def test_a_file_is_cut_only_where_that_is_quicker(captures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not jit.available():
+        pytest.skip("nothing is compiled here")
+    monkeypatch.setattr(run, "SMALLEST", 60_000)
+    large = captures / "some3.pcap"
+    options = AnalyzeOptions(files=(large,))
+
+    def units(cores: int, least: int) -> int:
+        monkeypatch.setattr(run, "_cores", lambda: cores)
+        monkeypatch.setattr(run, "LEAST", least)
+        return len(run._units(options, 4, here=True) or ())
+
+    assert units(4, 100_000) > 4
+    assert units(2, 100_000) == 1
+    assert units(4, 10_000_000) == 1
 
 
 # --------------------------------------------------------------------------- captures by URL

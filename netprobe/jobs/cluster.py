@@ -8,7 +8,10 @@ House rules of this file:
 from __future__ import annotations
 
 import importlib
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from netprobe import __version__
@@ -66,10 +69,12 @@ class Cluster:
         """How many tasks they do at the same time."""
         return max(int(sum(self._client.nthreads().values())), 1)
 
-    @property
-    def here(self) -> bool:
-        """What they find is sent."""
-        return False
+    def share(self, folder: Path) -> bool:
+        """Whether all of them run on this machine, as this user; what they find is sent otherwise."""
+        try:
+            return all(Path(one).exists() for one in self._client.run(_leave_a_mark, str(folder)).values())
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """Nothing else is waited for."""
@@ -118,3 +123,9 @@ class Cluster:
 
 def _version() -> str:
     return __version__
+
+
+def _leave_a_mark(folder: str) -> str:
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    os.close(descriptor)
+    return name

@@ -18,7 +18,6 @@ House rules of this file:
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from typing import Any
 from netprobe.analyze import TUNNELS, Analysis
 from netprobe.jobs.endpoints import NEVER, between, older, ports, replaced_at
 from netprobe.jobs.part import FRAMES, L_BORN, L_END, L_ODD, L_REPLACED, L_WIDTH, LOG, Part
-from netprobe.jobs.rows import CHUNK, Frames, Going, Rows, Shelf, octets
+from netprobe.jobs.rows import CHUNK, Frames, Going, Mapped, Rows, Shelf
 from netprobe.jobs.schedule import Schedule
 from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus
@@ -36,6 +35,7 @@ from netprobe.settling.kinds import Settling
 from netprobe.tracker import Engine, Tracker, columns, hosts, undecoded
 from netprobe.tracker.columns import N_PROTOCOLS, N_WHAT, P_ICMP_ERROR, WHATS
 
+FRAMES_AT_ONCE = 1 << 11  # followed before their octets are forgotten
 _NOWHERE = 0xFFFF  # no link type: such a frame only tells the time
 
 
@@ -173,20 +173,21 @@ class Joining:
         self._advance(path, columns64)
 
     def _advance(self, path: Path, frames: Sequence[Any]) -> None:
+        import numpy as np
+
         tracker, count, at = self._tracker, len(frames[0]), 0
         touched = self._engine.integers(count)
         starts, ends, links, times, numbers, ways = frames
-        with path.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_COPY) as whole:
-            buffer = octets(whole)
-            while at < count:
-                at = tracker.advance(buffer, at, count, starts, ends, links, times, numbers, ways, touched)
+        whole = Mapped(path, np.uint8)
+        for stop in range(FRAMES_AT_ONCE, count + FRAMES_AT_ONCE, FRAMES_AT_ONCE):
+            last = min(stop, count)
+            while at < last:
+                at = tracker.advance(whole.array, at, last, starts, ends, links, times, numbers, ways, touched)
                 if tracker.heard_count:
-                    self._sessions.take(buffer)
-                elif at < count:
+                    self._sessions.take(whole.array)
+                elif at < last:
                     tracker.grow_talks() if tracker.free_talks == 0 else tracker.grow_rows()
-            if tracker.heard_count:
-                self._sessions.take(buffer)
-            del buffer
+            whole.forget()
 
     # ------------------------------------------------------------------ when rows settle
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, Self
 
 from netprobe.errors import CannotMeasure
@@ -54,8 +55,7 @@ class Pool:
         """How many processes there are."""
         return self._jobs
 
-    @property
-    def here(self) -> bool:
+    def share(self, _folder: Path) -> bool:
         """They share this machine's files."""
         return True
 

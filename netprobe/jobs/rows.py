@@ -12,7 +12,7 @@ from netprobe.settling.kinds import Settling
 from netprobe.tracker import Engine, Tracker, columns
 from netprobe.tracker.columns import TALK_WIDTH, WIDTH
 
-CHUNK = 4096  # rows that are given out at once
+CHUNK = 1024  # rows that are given out at once
 
 
 class Shelf:
@@ -55,8 +55,8 @@ class Rows:
         self.log = np.fromfile(part.folder / "log", dtype=np.int64).reshape(-1, L_WIDTH)
         self._answers = np.fromfile(part.folder / "answers", dtype=np.int64).reshape(-1, parts.ANSWER)
         self._places = np.fromfile(part.folder / "places", dtype=np.int64)
-        self._words = mapped(part.folder / "words", np.int64)
-        self._octets = mapped(part.folder / "octets", np.uint8)
+        self._words = Mapped(part.folder / "words", np.int64)
+        self._octets = Mapped(part.folder / "octets", np.uint8)
         numbers = [0, *(settling.sessions.number(*found) for found in part.outcomes)]
         self._numbers = np.array(numbers, dtype=np.int64)
         self.talking = np.array(sorted(part.sessions), dtype=np.int64)
@@ -85,8 +85,10 @@ class Rows:
     def put(self, chosen: Any, shift: int, shelf: Shelf) -> None:
         """The chosen rows onto the shelf, frames numbered as in the capture."""
         self._engine.functions.unpack(
-            self._words, self._octets, self._places, chosen, len(chosen), shift, shelf.table, shelf.talks
+            self._words.array, self._octets.array, self._places, chosen, len(chosen), shift, shelf.table, shelf.talks
         )
+        self._words.forget()
+        self._octets.forget()
         kinds = shelf.table[: len(chosen), columns.SESSION_KIND]
         shelf.table[: len(chosen), columns.SESSION_KIND] = self._numbers[kinds]
 
@@ -121,17 +123,20 @@ class Frames:
         return self._columns[name]
 
 
-def octets(source: Any) -> Any:
-    import numpy as np
-
-    return np.frombuffer(source, dtype=np.uint8)
-
-
-def mapped(path: Path, kind: Any) -> Any:
+class Mapped:
     """A file as an array like those that the loops were compiled for: writable, though nothing is written."""
-    import numpy as np
 
-    if not path.stat().st_size:
-        return np.zeros(1, dtype=kind)
-    with path.open("rb") as source:
-        return np.frombuffer(mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_COPY), dtype=kind)
+    def __init__(self, path: Path, kind: Any) -> None:
+        import numpy as np
+
+        self._map: mmap.mmap | None = None
+        self.array: Any = np.zeros(1, dtype=kind)
+        if path.stat().st_size:
+            with path.open("rb") as source:
+                self._map = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_COPY)
+            self.array = np.frombuffer(self._map, dtype=kind)
+
+    def forget(self) -> None:
+        """What was read of it counts no more as memory of this process; it is read again where it is needed."""
+        if self._map is not None:
+            self._map.madvise(mmap.MADV_DONTNEED)

@@ -2,8 +2,8 @@
 
 House rules of this file:
 1. The largest tasks begin first; the order of the results is that of the files nevertheless.
-2. Small files go together: giving out a task costs a millisecond. A file is cut where it would keep one process busy
-   when the others have nothing left to do.
+2. Small files go together: giving out a task costs a millisecond. A large file is cut where it would keep one process
+   busy when the others have nothing left to do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -28,13 +29,18 @@ from netprobe.options import AnalyzeOptions
 from netprobe.settling import engines, jit
 from netprobe.settling.giving import Outlets
 from netprobe.tables import Place, Tables, beside
+from netprobe.tracker import Engine
 from netprobe.wire import portion
 
 TOGETHER = 8_000_000  # bytes of a task of several files
 MOST_TOGETHER = 64  # files
 # Bytes of a portion: fewer don't pay, since what is open at a cut is followed twice; more need too much memory.
 SMALLEST = 64 << 20
-LARGEST = 256 << 20
+LARGEST = 128 << 20
+# Joining takes half the time that one process takes for all, and begins when all is read: with fewer processes, or
+# for less, nothing is gained (784 MB by two: 2.2 s, by one 1.6 to 2.1 s).
+FEWEST = 4
+LEAST = 1_000_000_000
 PORTIONS = 3  # for each process, so that none waits long for another
 
 Yield = Iterator[Analysis | NetprobeError]
@@ -53,9 +59,8 @@ class Workers(AbstractContextManager["Workers"], Protocol):
     def count(self) -> int:
         """How many tasks are done at the same time."""
 
-    @property
-    def here(self) -> bool:
-        """Whether the processes share this machine's files."""
+    def share(self, folder: Path) -> bool:
+        """Whether the processes have this machine's files, and write into this folder."""
 
 
 MakeWorkers = Callable[[Callable[[int], None]], Workers]
@@ -78,18 +83,24 @@ def by(make: MakeWorkers, *, parquet: Place | None = None) -> Each:
                 outlets.read(f"{len(options.files)} files", min(taken, total), total)
 
         giving = _Giving(options, on_verdict, notice, outlets, parquet)
-        with tempfile.TemporaryDirectory(prefix="netprobe-") as folder, make(read) as workers:
-            units = _units(options, workers)
-            alone = workers.here and units is not None and len(units) == 1
+        with (
+            tempfile.TemporaryDirectory(prefix="netprobe-") as name,
+            make(read) as workers,
+            ThreadPoolExecutor(1) as thread,
+        ):
+            folder = Path(name) if workers.share(Path(name)) else None
+            units = _units(options, workers.count, here=folder is not None)
+            alone = folder is not None and units is not None and len(units) == 1
             if units is None or alone:  # a stream that can't be cut, or nothing to share out
                 yield from here(parquet)(options, on_verdict, notice, outlets)
                 return
-            engines.prepare(
-                max(unit.size for unit in units), notice, options.compiled,
-                portions=any(unit.portion is not None for unit in units),
-            )  # fmt: skip
+            portions = any(unit.portion is not None for unit in units)
+            engines.prepare(max(unit.size for unit in units), notice, options.compiled, portions=portions)
+            if portions:  # while they are being read
+                giving.engine = thread.submit(engines.prepare_parts, notice)
             order = _Order(units, stream=options.together)
-            made = tasks(units, _beside(options, workers), wanted, Path(folder) if workers.here else None)
+            spare = folder is not None and 2 * workers.count <= _cores()  # one core for each, but not two
+            made = tasks(units, replace(options, threads=options.threads and spare), wanted, folder)
             results = workers.results(made)
             interrupted = False
             while True:
@@ -149,23 +160,18 @@ def tasks(units: Sequence[Unit], options: AnalyzeOptions, wanted: Wanted, folder
     return sorted(made, key=lambda task: -task.size)
 
 
-def _beside(options: AnalyzeOptions, workers: Workers) -> AnalyzeOptions:
-    """What one of several processes is asked for: it has a processor for itself, or so, but not two."""
-    spare = workers.here and 2 * workers.count <= (os.cpu_count() or 1)
-    return replace(options, threads=options.threads and spare)
-
-
-def _units(options: AnalyzeOptions, workers: Workers) -> list[Unit] | None:
+def _units(options: AnalyzeOptions, count: int, *, here: bool) -> list[Unit] | None:
     """The files, some of them in portions. None for a stream that must be read by one process."""
     sizes = [_size(path) for path in options.files]
-    share = sum(sizes) // max(workers.count, 1)
-    may_cut = workers.here and jit.available() and options.compiled is not False
+    whole = sum(sizes)
+    share = whole // max(count, 1)
+    may_cut = here and min(count, _cores()) >= FEWEST and jit.available() and options.compiled is not False
     may_cut = may_cut and options.display_filter is None and not options.cross_check
-    if options.together and (not may_cut or share < SMALLEST // 2 or 0 in sizes):
+    if options.together and (not may_cut or whole < LEAST or 0 in sizes):
         return None
     found: list[Unit] = []
     for index, (path, size) in enumerate(zip(options.files, sizes, strict=True)):
-        if not options.together and not (may_cut and size >= 2 * SMALLEST and size > share):
+        if not options.together and not (may_cut and size >= LEAST and size > share):
             found.append(Unit(index, path, size))
             continue
         portions = portion.cut(path, min(max(share // PORTIONS, SMALLEST), LARGEST))
@@ -176,6 +182,10 @@ def _units(options: AnalyzeOptions, workers: Workers) -> list[Unit] | None:
             continue
         found += [Unit(index, path, one.stop - one.start, one, n) for n, one in enumerate(portions)]
     return found
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _size(path: Path) -> int:
@@ -233,6 +243,7 @@ class _Giving:
         self._notice = notice
         self._outlets = outlets
         self._parquet = parquet
+        self.engine: Future[Engine] | None = None  # for joining
 
     def give(self, results: Sequence[Result], *, interrupted: bool = False) -> Yield:
         """The results of one file, or of a stream; of an interrupted run perhaps not all."""
@@ -285,8 +296,8 @@ class _Giving:
         yield from errors.values()
         if not fitting:
             return
-        joining = Joining(engines.prepare_parts(self._notice), options, self._on_verdict,
-                          _row_by_row(outlets))  # fmt: skip
+        engine = engines.prepare_parts(self._notice) if self.engine is None else self.engine.result()
+        joining = Joining(engine, options, self._on_verdict, _row_by_row(outlets))
         for n, part in enumerate(fitting):
             joining.add(part, last=n == len(fitting) - 1)
         done = joining.finish()

@@ -153,12 +153,13 @@ def prepare(size: int, notice: Callable[[str], None], wanted: bool | None = None
 
 
 def prepare_parts(notice: Callable[[str], None]) -> Engine:
-    """The compiled engine, and all in the cache that other processes need for parts of a capture. Only where
+    """The compiled engine with all that parts of a capture need, in this process and in the cache. Only where
     `jit.available()`."""
-    engine = choose(0, notice, wanted=True)
-    if jit.cached(MODULES, parts.pack.__name__):
-        return engine
     import numpy as np
+
+    engine = choose(0, notice, wanted=True)
+    for capture in _tiny():
+        _read(capture, engine)
 
     functions, one, byte = engine.functions, engine.integers(64), engine.octets(64)
     tracker = Tracker(reuses=True, engine=engine, capacity=1)
