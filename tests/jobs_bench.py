@@ -39,7 +39,7 @@ IDEAL = 1.5  # small captures against the largest-first ideal
 MEMORY = 400  # MiB of one process
 CONNECTIONS = 25_000  # 200 MB
 PORT = 18786
-CUT = "from netprobe.jobs import run; run.FEWEST = run.LEAST = 2; from netprobe.__main__ import main; raise SystemExit(main())"
+CUT = "from netprobe import __main__; from netprobe.jobs import run; run.FEWEST = run.LEAST = 2; exit(__main__.main())"
 
 
 class Peak:

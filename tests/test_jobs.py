@@ -265,10 +265,20 @@ def test_the_recipe_answers_who_refused_whom(captures: Path, tmp_path: Path, eng
 # --------------------------------------------------------------------------- a Dask cluster
 
 
-def test_files_on_a_dask_cluster(captures: Path) -> None:
+@pytest.mark.parametrize("near", [True, False])
+def test_files_on_a_dask_cluster(captures: Path, monkeypatch: pytest.MonkeyPatch, near: bool) -> None:
+    """What workers of this machine find comes in files, what those of others find is sent."""
     distributed = pytest.importorskip("distributed")
     from netprobe.jobs.cluster import Cluster
 
+    share = Cluster.share
+    shared = []
+
+    def asked(cluster: Cluster, folder: Path) -> bool:
+        shared.append(share(cluster, folder if near else folder / "of another machine"))
+        return shared[-1]
+
+    monkeypatch.setattr(Cluster, "share", asked)
     files = sorted(captures.glob("*.pcap"))
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp://"
@@ -277,6 +287,7 @@ def test_files_on_a_dask_cluster(captures: Path) -> None:
     alone, told, expected = _lines(files)
     assert (lines, notices) == (alone, told)
     assert report.capture == expected.capture
+    assert shared == [near]
 
 
 # --------------------------------------------------------------------------- what was typed
