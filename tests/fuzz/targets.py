@@ -15,7 +15,6 @@ import struct
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -187,22 +186,17 @@ def _session(*said: tuple[int, bytes]) -> bytes:
     return parts
 
 
-@cache
-def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="netprobe-fuzz-"))
-    (folder / "case.pcap").write_bytes(pcap_header() + pcap_record())
-    return folder
-
-
 def cases(data: bytes) -> None:
     """A case file: it is understood, or a message says what is wrong."""
     from netprobe.replay import cases as reader
 
-    path = _folder() / "case.toml"
-    path.write_bytes(data)
-    reader.looks_like_a_case(path)
-    with contextlib.suppress(NetprobeError):
-        assert reader.load(path).capture == _folder() / "case.pcap"
+    with tempfile.TemporaryDirectory(prefix="netprobe-fuzz-") as name:
+        capture, path = Path(name) / "case.pcap", Path(name) / "case.toml"
+        capture.write_bytes(pcap_header() + pcap_record())
+        path.write_bytes(data)
+        reader.looks_like_a_case(path)
+        with contextlib.suppress(NetprobeError):
+            assert reader.load(path).capture == capture
 
 
 _BY = maps(b"a key of thirty-two octets, 1234")
@@ -238,12 +232,18 @@ def redaction(data: bytes) -> None:
 
 def bundles(data: bytes) -> None:
     """A zip file that is no bundle is told so; nothing is left of it."""
-    path = _folder() / "bundle.zip"
-    path.write_bytes(data)
-    with contextlib.suppress(UnreadableCapture), opened(path) as bundle:
-        assert bundle.capture.is_file()
-        assert bundle.verdicts.is_file()
-    assert not [one for one in _folder().iterdir() if one.name.startswith("netprobe-")]
+    with tempfile.TemporaryDirectory(prefix="netprobe-fuzz-") as name:
+        path = Path(name) / "bundle.zip"
+        path.write_bytes(data)
+        before, tempfile.tempdir = tempfile.tempdir, name  # what it is unpacked to lies beside it
+        try:
+            with contextlib.suppress(UnreadableCapture), opened(path) as bundle:
+                assert bundle.capture.is_file()
+                assert bundle.verdicts.is_file()
+                assert len(list(Path(name).iterdir())) > 1
+        finally:
+            tempfile.tempdir = before
+        assert list(Path(name).iterdir()) == [path]
 
 
 def _bundle() -> bytes:
