@@ -320,8 +320,7 @@ class Tracker:
     def _more_free(self, free: Sequence[int], have: int, old: int, count: int) -> MutableSequence[int]:
         """A stack of free places, from which the old ones are taken first, then the new ones in ascending order."""
         more = self._engine.integers(count)
-        for i in range(count - old):
-            more[i] = count - 1 - i
+        more[: count - old] = range(count - 1, old - 1, -1)
         more[count - old : count - old + have] = free[:have]
         return more
 
