@@ -427,7 +427,9 @@ def early(done: Done) -> bool:
     if done.code == 130:
         return not done.stderr
     own = done.err.replace("netprobe/__main__.py", "").replace("netprobe/__init__.py", "")
-    initializing = done.code == 1 and "Fatal Python error: init" in own
+    # pylifecycle.c, and pymain_run_module in Modules/main.c
+    interpreter = ("Fatal Python error: init", "Could not import runpy module")
+    initializing = done.code == 1 and any(text in own for text in interpreter)
     return (done.code in {-signal.SIGINT, -signal.SIGTERM} or initializing) and "/netprobe/" not in own
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,16 @@ def test_a_process_that_dies_is_replaced(captures: Path, tmp_path: Path) -> None
     assert lines == _lines(files)[0]
     assert not notices
     assert report.failure is None
+
+
+def test_ctrl_c_does_not_reach_the_fork_server(captures: Path) -> None:
+    """It would die of it while it loads, and the analysis with it."""
+    assert _lines([captures / "some0.pcap", captures / "some1.pcap"], by(partial(Pool, 2)))[0]
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    blocked = re.search(r"^SigBlk:\s*(\w+)", Path(f"/proc/{server}/status").read_text(), re.MULTILINE)
+    assert blocked is not None
+    assert int(blocked[1], 16) >> signal.SIGINT - 1 & 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_file_at_which_processes_die_is_told_and_the_rest_goes_on(captures: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 
 from netprobe.jobs import work
@@ -9,5 +10,6 @@ from netprobe.settling import engines
 
 __all__ = ["work"]
 
-engines.load()
+with contextlib.suppress(Exception):  # whoever needs it will say what is wrong
+    engines.load()
 gc.freeze()  # what is shared is not looked through, and so stays shared

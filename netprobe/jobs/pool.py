@@ -10,10 +10,12 @@ House rules of this file:
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,9 +71,7 @@ class Pool:
         suspects: deque[Task] = deque()
         tries: dict[Unit, int] = {}
         running: dict[Future[list[Result]], Task] = {}
-        largest = max((unit.size for task in tasks for unit in task.units), default=0)
-        compiled = largest > 0 and engines.compiles(largest, tasks[0].options.compiled)
-        self._context.set_forkserver_preload(["netprobe.jobs.loaded" if compiled else "netprobe.jobs.work"])
+        self._serve(tasks)
         while waiting or suspects or running:
             # First all that is above suspicion, then each of the others with nobody beside it.
             while not self._stopped.is_set() and waiting and len(running) <= self._jobs:
@@ -103,6 +103,17 @@ class Pool:
                     if tries.get(unit, 0) >= TRIES:
                         suspects.remove(one)
                         yield [lost(one)]
+
+    def _serve(self, tasks: Sequence[Task]) -> None:
+        """Begin the fork server, with what the tasks need. Ctrl-C never reaches it: it would die while it loads."""
+        largest = max((unit.size for task in tasks for unit in task.units), default=0)
+        compiled = largest > 0 and engines.compiles(largest, tasks[0].options.compiled)
+        self._context.set_forkserver_preload(["netprobe.jobs.loaded" if compiled else "netprobe.jobs.work"])
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _begin(self, task: Task, running: dict[Future[list[Result]], Task]) -> None:
         for _ in range(TRIES):
