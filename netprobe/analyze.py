@@ -50,8 +50,6 @@ Notice = Callable[[str], None]
 # Frames in a batch: an interrupt waits for its end.
 BATCH = 65536
 INTERPRETED_BATCH = 8192
-# Through how many tunnels, one in the other, `--tunnels` looks.
-TUNNELS = 4
 
 
 @dataclass(slots=True)
@@ -167,7 +165,7 @@ def _ladders(options: AnalyzeOptions, done: Sequence[Analysis]) -> LadderOf:
     """The packets of a verdict: those of a scan or a pipe are still there, others are read again."""
     if len(done) == 1 and done[0].ladder_of is not None:
         return done[0].ladder_of
-    depth = TUNNELS if options.tunnels else 0
+    depth = options.depth
     compiled = next((one.compiled for one in done if one.compiled is not None), None)
     return ladder_of(options.files, together=options.together, depth=depth, compiled=compiled)
 
@@ -250,7 +248,7 @@ def _read(
     if first is not None and any(isinstance(fact, TargetFact) for _, fact in first.facts):
         found = _scan(_records(first, batches), options, on_verdict, outlets, asked)
     else:
-        depth = TUNNELS if options.tunnels else 0
+        depth = options.depth
         piped = not reader.size and (outlets.lines is None or bool(outlets.sinks))
         noting: Noting | None = None
         if outlets.sinks or piped:
@@ -292,7 +290,7 @@ def _read(
     for line in reader.notice_lines:
         notice(line)
     if asked is not None and asked.decisive is not None and not found.interrupted:
-        depth = TUNNELS if options.tunnels else 0
+        depth = options.depth
         try:
             found.cross_check = asked.second_opinion(reader, depth, notice, outlets.read)
         except CannotMeasure as error:  # the verdicts stand

@@ -28,7 +28,6 @@ from netprobe.tracker.hosts import recall_host
 from netprobe.tracker.rows import server_room
 from netprobe.wire.capture import Batch, CaptureReader
 
-TUNNELS = 4  # one in the other, that --tunnels looks into
 CHUNK = 4096  # frames whose headers are decoded at once
 
 OnVerdict = Callable[[Verdict], None]
@@ -111,7 +110,7 @@ class _Reading:
         self._reader = CaptureReader(path)
         self._whose = whose
         self._engine = engines.choose(self._reader.size, notice, options.compiled)
-        self._depth = TUNNELS if options.tunnels else 0
+        self._depth = options.depth
         self._tracker = Tracker(
             reuses=True, engine=self._engine, capacity=16384 if self._engine.compiled else 64, depth=self._depth
         )

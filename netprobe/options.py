@@ -17,6 +17,8 @@ from netprobe.targets import Target
 DEFAULT_RATE = 500.0
 DEFAULT_SWEEP_RATE = 1000.0
 DEFAULT_BANNER_WAIT_S = 12.0
+# Through how many tunnels, one in the other, `tunnels` looks.
+TUNNELS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,11 @@ class AnalyzeOptions:
     cross_check: bool = False
     compiled: bool | None = None
     threads: bool = True
+
+    @property
+    def depth(self) -> int:
+        """Through how many tunnels, one in the other, to look."""
+        return TUNNELS if self.tunnels else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from netprobe.analyze import TUNNELS, Analysis
+from netprobe.analyze import Analysis
 from netprobe.jobs.endpoints import NEVER, between, older, ports, replaced_at
 from netprobe.jobs.part import FRAMES, L_BORN, L_END, L_ODD, L_REPLACED, L_WIDTH, LOG, Part
 from netprobe.jobs.rows import CHUNK, Frames, Going, Mapped, Rows, Shelf
@@ -52,7 +52,7 @@ class Joining:
         import numpy as np
 
         self._engine = engine
-        depth = TUNNELS if options.tunnels else 0
+        depth = options.depth
         self._settling = Settling(engine, vantage=options.vantage, depth=depth)
         self._tracker: Tracker = self._settling.tracker
         self._sessions = self._settling.sessions

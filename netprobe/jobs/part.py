@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from netprobe.analyze import BATCH
 from netprobe.errors import CannotMeasure
 from netprobe.model import Auth, Kex, TargetFact
 from netprobe.options import AnalyzeOptions
@@ -26,8 +27,6 @@ from netprobe.tracker import SMALL, Engine, Tracker, columns
 from netprobe.wire.batches import Batch
 from netprobe.wire.portion import Portion, PortionReader
 
-BATCH = 65536
-TUNNELS = 4
 _WORDS = 1 << 20  # packed before they are written
 _OCTETS = 4 << 20
 
@@ -82,7 +81,7 @@ def track(
     part = Part(folder, path, portion)
     batches = reader.batches(BATCH, lambda loop: getattr(engine.functions, loop.__name__))
     with contextlib.ExitStack() as files:
-        writing = _Writing(folder, files, engine, TUNNELS if options.tunnels else 0)
+        writing = _Writing(folder, files, engine, options.depth)
         begun = False
         try:
             for batch in batches:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from netprobe.analyze import TUNNELS
 from netprobe.errors import NetprobeError
 from netprobe.ladder import Kind, Step
 from netprobe.model import Endpoint, Frame, Record, Verdict
+from netprobe.options import TUNNELS
 from netprobe.replay.cases import Case
 from netprobe.report.columns import wrap
 from netprobe.report.escape import escape

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from netprobe.analyze import TUNNELS
 from netprobe.ladder import Ladder
 from netprobe.model import Verdict
+from netprobe.options import TUNNELS
 from netprobe.replay import render
 from netprobe.replay.compare import Comparison, Outcome
 from netprobe.replay.run import Result

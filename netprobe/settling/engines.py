@@ -118,20 +118,17 @@ def compile_others() -> None:
 
     engine = Engine(SimpleNamespace(**{**functions, "advance": interpreted}), compiled=True)
     with jit.compiling(MODULES, ENTRIES, APART):
-        for capture in _tiny():
-            _read(capture, engine)
+        _try(engine)
 
 
 def load() -> None:
     """Have the compiled engine in this process, by analysing tiny captures; not where it would have to be compiled."""
     if jit.available() and jit.cached(MODULES):
-        engine = choose(0, lambda _: None, wanted=True)
-        for capture in _tiny():
-            _read(capture, engine)
+        _try(choose(0, lambda _: None, wanted=True))
 
 
-def _tiny() -> tuple[bytes, bytes]:
-    """A SYN in each format."""
+def _try(engine: Engine) -> None:
+    """Analyze a SYN in each format, for the sake of what is compiled or loaded by it."""
     import struct
 
     addresses = bytes.fromhex("4500002800000000400600000a0000010a000002")
@@ -140,7 +137,8 @@ def _tiny() -> tuple[bytes, bytes]:
     section = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
     interface = struct.pack("<IIHHII", 1, 20, 101, 0, 0, 20)
     packet = struct.pack("<IIIIIII", 6, 72, 0, 0, 0, 40, 40) + syn + struct.pack("<I", 72)
-    return pcap, section + interface + packet
+    for capture in (pcap, section + interface + packet):
+        _read(capture, engine)
 
 
 def prepare(size: int, notice: Callable[[str], None], wanted: bool | None = None, *, portions: bool = False) -> None:
@@ -158,9 +156,7 @@ def prepare_parts(notice: Callable[[str], None]) -> Engine:
     import numpy as np
 
     engine = choose(0, notice, wanted=True)
-    for capture in _tiny():
-        _read(capture, engine)
-
+    _try(engine)
     functions, one, byte = engine.functions, engine.integers(64), engine.octets(64)
     tracker = Tracker(reuses=True, engine=engine, capacity=1)
     table, talks, none = tracker.table, tracker.talks, np.zeros(0, dtype=np.int64)
@@ -176,7 +172,7 @@ def prepare_parts(notice: Callable[[str], None]) -> Engine:
 
 
 def _read(capture: bytes, engine: Engine) -> None:
-    """Analyze a capture, for the sake of what is compiled by it."""
+    """Analyze a capture; nobody sees what comes of it."""
     import io
 
     from netprobe.settling.flow import Flow
