@@ -307,7 +307,8 @@ class Heard:
     """The rounds of `scan --marked` over one IP version, as this machine's counters show them. `by`: the counter that
     they were found by, or "pings" where only those were; `at_s` after the watch began; `chance`: how likely other
     traffic looks so by itself; `sizes`: SYNs by round. `excess`: by signal, how much more than usual it moved at each
-    round; `noise`: by how much it moves anyway (standard deviation)."""
+    round; `noise`: by how much it moves anyway (standard deviation); `tail`: by how much it did at most, without the
+    rounds."""
 
     family: int
     by: str
@@ -316,6 +317,7 @@ class Heard:
     sizes: tuple[int, ...]
     excess: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     noise: Mapping[str, float] = field(default_factory=dict)
+    tail: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

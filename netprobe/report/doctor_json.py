@@ -60,6 +60,7 @@ def _watch(one: Watch | None) -> dict[str, Any] | None:
                 "sizes": list(rounds.sizes),
                 "excess": {name: list(row) for name, row in rounds.excess.items()},
                 "noise": dict(rounds.noise),
+                "tail": dict(rounds.tail),
             }
             for rounds, what in heard
         ],

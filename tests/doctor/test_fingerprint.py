@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -286,3 +288,25 @@ def test_one_fate_or_none(one: Heard, word: str) -> None:
     assert found.word == word
     assert found.because
     assert found.certain is (word != "unsure")
+
+
+@pytest.mark.parametrize(("tail", "word"), [(0.0, "limited"), (4.0, "reset-by-netfilter")])
+def test_one_round_is_not_judged_by_what_moves_that_far_without_one(tail: float, word: str) -> None:
+    """Of the first round's resets one connection's data hid four."""
+    one = heard_as("stopped", stopped=(FOLLOWING, 0.25), uncounted=((1.0, 9.0, 7.0, 9.0), 0.25), sent=(FOLLOWING, 17.0))
+    found = fate.fate(replace(one, tail={"uncounted": tail}))
+    assert (found.word, found.certain) == (word, True)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("word", ["dropped", "reset-by-netfilter"])
+def test_files_read_one_after_the_other_cost_certainty_and_no_truth(word: str, seed: int) -> None:
+    """Answers of three segments in one packet: of one in twenty, and of two during the first round, the packet and its
+    data are counted in different samples."""
+    sent = {"Tcp.OutSegs": 3, "Ip.OutRequests": 1, "Ip.OutTransmits": 1}
+    chance = random.Random(seed)
+    answers = [*connections(50, 60, seed, per=sent), (9.11, sent), (9.11, sent)]
+    late_s = [0.0 if chance.random() < 0.95 else 0.4 for _ in answers[:-2]] + [0.4, 0.4]
+    data = [(at + late, {"TcpExt.TCPOrigDataSent": 3}) for (at, _), late in zip(answers, late_s, strict=True)]
+    found = told(Kernel(seconds=60).add(rounds(4, word, 9.1), answers, data).samples())
+    assert found[4].word in {word, "unsure"}

@@ -63,6 +63,37 @@ def test_the_counters_of_this_machine() -> None:
     assert {"Tcp.OutRsts", "TcpExt.ListenOverflows", "Ip.InReceives"} <= set(counters.names)
 
 
+@pytest.mark.parametrize(("changes", "apart"), [(1, 0), (6, 0), (100, 1)])
+def test_a_reading_is_of_one_moment_if_it_can_be(
+    changes: int, apart: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both files count one more, so many times, each time right after the first was read."""
+    first, second = tmp_path / "snmp", tmp_path / "netstat"
+    monkeypatch.setattr(watching, "FILES", (str(first), str(second)))
+    real, count = os.pread, 0
+
+    def write() -> None:
+        first.write_text(f"Tcp: OutSegs\nTcp: {count}\n")
+        second.write_text(f"TcpExt: TCPOrigDataSent\nTcpExt: {count}\n")
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        nonlocal count
+        found = real(descriptor, size, offset)
+        if b"OutSegs" in found and count < changes:
+            count += 1
+            write()
+        return found
+
+    write()
+    counters = watching.Counters()
+    monkeypatch.setattr(os, "pread", pread)
+    try:
+        found = dict(zip(counters.names, counters.read(), strict=True))
+    finally:
+        counters.close()
+    assert found["TcpExt.TCPOrigDataSent"] - found["Tcp.OutSegs"] == apart
+
+
 def test_without_counters_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "FILES", ("/nonexistent",))
     with pytest.raises(Unavailable):

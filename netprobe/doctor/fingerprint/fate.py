@@ -1,14 +1,15 @@
 """What became of the marked SYNs: from how far each signal followed them to one word.
 
 House rules of this file:
-1. A signal follows, doesn't, or it is open: the amplitude with three standard deviations on either side decides.
+1. A signal follows, doesn't, or it is open: the amplitude with three standard deviations on either side decides, for
+   one round alone also the furthest that the signal ever moved without one (several share an outlier, one doesn't).
 2. A word needs the signals that prove it and the absence of those that would make it another; else it is `unsure`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netprobe.doctor.facts import Heard
@@ -100,9 +101,15 @@ class _Rounds:
         ]
         if not rows:
             return False
-        noise = math.sqrt(sum(self._one.noise[name] ** 2 for name in names if name in self._one.noise))
+        noise = self._together(self._one.noise, names)
+        if len(self.sizes) == 1:
+            noise = max(noise, self._together(self._one.tail, names) / _SIGMAS)
         together = [sum(column) for column in zip(*rows, strict=False)]
         return follows(together, self.sizes, noise)
+
+    @staticmethod
+    def _together(known: Mapping[str, float], names: Sequence[str]) -> float:
+        return math.sqrt(sum(known[name] ** 2 for name in names if name in known))
 
     def single_out(self) -> bool:
         """A SYN has one fate. Where several signals seem to follow, one far quieter than the others is believed; False

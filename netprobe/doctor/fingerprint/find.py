@@ -40,7 +40,7 @@ FIRST_LOOK, FOUND = 0.1, 1e-4
 BUSY, FOUND_BUSY = frozenset({"taken", "arrived"}), 1e-6
 FEWEST_ROUNDS = 2
 ALONE = ("taken-back", "withheld", "cookie", "taken", "arrived")
-Growth = TypeVar("Growth", int, float)
+Number = TypeVar("Number", int, float)
 _CAP = 1.3
 _ENOUGH = 0.5
 # When Linux repeats a SYN-ACK: what belongs to a round, and is no usual traffic.
@@ -58,6 +58,20 @@ class Place:
     width: int
     chance: float
     rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """By how much more than usual a signal grew at each round, the standard deviation of what is usual, and how far
+    from the usual it ever was without a round."""
+
+    excess: tuple[float, ...]
+    noise: float
+    tail: float
+
+    def follows(self, sizes: Sequence[int]) -> bool | None:
+        """Whether it moves with rounds of these sizes."""
+        return follows(self.excess, sizes, self.noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +133,8 @@ def _search(known: dict[str, Series], family: int, moved: set[int], limit: float
 def _arrived(known: dict[str, Series], family: int, place: Place, moved: set[int]) -> bool | None:
     """Whether packets of this IP version came with the rounds (TCP's counters are shared by both); None where other
     packets hide that."""
-    sizes = SYNS[family].sizes
-    return follows(*_growth(known["arrived"], Pattern.of(SYNS[family]), sizes, place, place.width, moved))
+    pattern = Pattern.of(SYNS[family])
+    return _growth(known["arrived"], pattern, place, place.width, moved).follows(pattern.sizes)
 
 
 def _of_syns(known: dict[str, Series], family: int) -> list[tuple[str, Series, Pattern]]:
@@ -186,7 +200,7 @@ def _first_run(steps: Sequence[int]) -> list[int]:
     return run
 
 
-def _calm(grown: Sequence[Growth], width: int, moved: set[int]) -> list[Growth]:
+def _calm(grown: Sequence[Number], width: int, moved: set[int]) -> list[Number]:
     """Growth in windows, overlapping by half, that hold no step of `moved`; in all where none is left."""
     holding = {at for step in moved for at in range(step - width, step + 1)}
     return [grown[at] for at in range(0, len(grown), max(1, width // 2)) if at not in holding] or list(grown)
@@ -244,17 +258,17 @@ def _measured(known: dict[str, Series], family: int, place: Place, moved: set[in
     whole = Pattern.of(SYNS[family])
     excess: dict[str, tuple[float, ...]] = {}
     noise: dict[str, float] = {}
+    tail: dict[str, float] = {}
     rounds = 0
     for name, series in known.items():
         delay = DELAYED_S.get(name, 0.0)
         widths = [round(one / STEP_S) for one in WIDTHS_S if one / STEP_S >= place.width - 0.5]
         tries = [
-            _growth(
-                series, whole.shifted(delay), whole.sizes, place, width, moved, known.get(EXPLAINED_BY.get(name, ""))
-            )
+            _growth(series, whole.shifted(delay), place, width, moved, known.get(EXPLAINED_BY.get(name, "")))
             for width in widths
         ]
-        excess[name], _, noise[name] = next((one for one in tries if follows(*one)), tries[0])
+        found = next((one for one in tries if one.follows(whole.sizes)), tries[0])
+        excess[name], noise[name], tail[name] = found.excess, found.noise, found.tail
         rounds = rounds if delay else max(rounds, len(excess[name]))
     return Heard(
         family=family,
@@ -264,30 +278,34 @@ def _measured(known: dict[str, Series], family: int, place: Place, moved: set[in
         sizes=whole.sizes[:rounds],
         excess=excess,
         noise=noise,
+        tail=tail,
     )
 
 
 def _growth(
     series: Series,
     pattern: Pattern,
-    sizes: Sequence[int],
     place: Place,
     width: int,
     moved: set[int],
     explaining: Series | None = None,
-) -> tuple[tuple[float, ...], Sequence[int], float]:
-    """By how much more than usual it grew at each round, the rounds' sizes, and the standard deviation of what is
-    usual: what `follows` wants to know. What `explaining` explains of it is taken out."""
+) -> Growth:
+    """How a signal grew at the rounds. What `explaining` explains of it is taken out."""
     grown: Sequence[float] = series.windows(width)
     if explaining is not None:
         other = explaining.windows(width)
         share = _slope(_calm(other, width, moved), _calm(grown, width, moved))
         grown = [one - share * by for one, by in zip(grown, other, strict=True)]
     seen = [grown[place.step + start] for start in pattern.starts if place.step + start < len(grown)]
-    calm = _trimmed(_calm(grown, width, moved) or [0])
-    usual = sum(calm) / len(calm)
-    spread = math.sqrt(sum((one - usual) ** 2 for one in calm) / len(calm))
-    return tuple(round(one - usual, 2) for one in seen), sizes, round(max(spread, _LEAST_NOISE), 2)
+    calm = sorted(_calm(grown, width, moved) or [0])
+    trimmed = _trimmed(calm)
+    usual = sum(trimmed) / len(trimmed)
+    spread = math.sqrt(sum((one - usual) ** 2 for one in trimmed) / len(trimmed))
+    return Growth(
+        tuple(round(one - usual, 2) for one in seen),
+        round(max(spread, _LEAST_NOISE), 2),
+        round(max(usual - calm[0], calm[-1] - usual), 2),
+    )
 
 
 def _slope(others: Sequence[float], ones: Sequence[float]) -> float:
@@ -298,10 +316,10 @@ def _slope(others: Sequence[float], ones: Sequence[float]) -> float:
     return together / spread if spread else 0.0
 
 
-def _trimmed(windows: Sequence[float]) -> list[float]:
-    """Without the most extreme of a hundred on either side: one burst is no usual traffic."""
+def _trimmed(windows: list[float]) -> list[float]:
+    """Sorted windows without the most extreme of a hundred on either side: one burst is no usual traffic."""
     cut = len(windows) // 100
-    return sorted(windows)[cut : len(windows) - cut]
+    return windows[cut : len(windows) - cut]
 
 
 def whole_s(found: Iterable[Heard]) -> float:
