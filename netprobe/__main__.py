@@ -30,7 +30,11 @@ def main() -> int:
         from netprobe.cli import run
 
         return _finish(run(sys.argv[1:]))
-    except KeyboardInterrupt:
+    except BaseException as error:
+        from netprobe.interrupts import led_to
+
+        if not led_to(error):
+            raise
         return _finish(INTERRUPTED)
 
 

@@ -24,6 +24,15 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+def led_to(error: BaseException) -> bool:
+    """Whether an interrupt is what an error comes from. One that meets a class while it is made leaves Python 3.11 as
+    the cause of a RuntimeError (type_new_set_names in Objects/typeobject.c), and imports make classes."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__
+    return cause is not None
+
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

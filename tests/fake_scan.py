@@ -1,4 +1,4 @@
-"""netprobe with a driver that gives set verdicts and touches no network; run as a program it is the whole command.
+"""A driver that gives set verdicts and touches no network (tests.fake_command is the whole command with it).
 
 The environment says what it does: NETPROBE_FAKE is a list of words out of up, closed, hostile, many, sleep, raise,
 refuse, late (sleeps until interrupted, then gives what it has).
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from types import ModuleType
 
-import netprobe
+from netprobe import interrupts
 from netprobe.analyze import NO_OUTLETS, Outlets
 from netprobe.errors import CannotMeasure
 from netprobe.model import Verdict
@@ -32,6 +32,7 @@ def run(
     outlook: Callable[[int, float | None], None] | None = None,
 ) -> Report:
     """What netprobe.scan.run and netprobe.analyze.run do, without a network and without a file."""
+    interrupts.check()
     seen.append(options)
     words = os.environ.get("NETPROBE_FAKE", "up").split()
     if "refuse" in words:
@@ -64,12 +65,3 @@ def module() -> ModuleType:
     fake.Outlets = Outlets  # type: ignore[attr-defined]
     return fake
 
-
-if __name__ == "__main__":
-    fake = module()
-    sys.modules["netprobe.scan"] = fake
-    netprobe.scan = fake  # type: ignore[attr-defined,assignment,unused-ignore]
-    from netprobe.__main__ import main
-
-    sys.argv[0] = "netprobe"
-    sys.exit(main())

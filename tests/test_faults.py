@@ -24,6 +24,7 @@ from tests import commands
 from tests.commands import HARMFUL, NETPROBE, NOBODY, Done, at_once, finish, run, start, unprivileged
 from tests.lab import netns
 from tests.lab.topology import Lab, available
+from tests.starting import of_python_alone
 
 NO_LAB = available()
 in_lab = pytest.mark.skipif(bool(NO_LAB), reason=f"no lab: {NO_LAB}")
@@ -422,15 +423,10 @@ def interrupted(lab: Lab, path: Path, moment: float, number: signal.Signals, ind
 
 
 def early(done: Done) -> bool:
-    """Whether it ended before the scan began: nothing is known yet, nothing is said. While Python itself is starting
-    only the interpreter can answer a signal; it does with a traceback of its own files."""
+    """Whether it ended before the scan began: nothing is known yet, nothing is said."""
     if done.code == 130:
         return not done.stderr
-    own = done.err.replace("netprobe/__main__.py", "").replace("netprobe/__init__.py", "")
-    # pylifecycle.c, and pymain_run_module in Modules/main.c
-    interpreter = ("Fatal Python error: init", "Could not import runpy module")
-    initializing = done.code == 1 and any(text in own for text in interpreter)
-    return (done.code in {-signal.SIGINT, -signal.SIGTERM} or initializing) and "/netprobe/" not in own
+    return of_python_alone(done.code, done.err)
 
 
 @pytest.mark.lab

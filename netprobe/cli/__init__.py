@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from netprobe.cli import pages
 from netprobe.errors import NetprobeError, UsageError
+from netprobe.interrupts import led_to
 
 # NumPy would start threads for a linear algebra that is never asked for: they cost time, and each has capabilities of
 # its own, which no other thread can give away.
@@ -34,6 +35,8 @@ def run(arguments: Sequence[str]) -> int:
         tell(str(error))
         return error.exit_code
     except Exception as error:
+        if led_to(error):
+            raise KeyboardInterrupt from error
         tell(f"internal error, please report it: {type(error).__name__}: {error}")
         if "-vv" in arguments or os.environ.get("NETPROBE_DEBUG"):
             import traceback

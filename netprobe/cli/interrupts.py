@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from netprobe import interrupts
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _INTERRUPTED = 130
 _asked = False
@@ -24,6 +29,7 @@ def listen() -> None:
         signal.signal(signal.SIGHUP, _interrupt)
     # Whoever asks how far a run is must not end it: before and after the time that there is an answer it is ignored.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    sys.unraisablehook = _unraisable
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -33,3 +39,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     _asked = True
     interrupts.raising()
     raise KeyboardInterrupt
+
+
+def _unraisable(what: UnraisableHookArgs) -> None:
+    """An interrupt that Python lets not out of a callback is no message to the user: `interrupts.check` raises it."""
+    if what.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(what)
