@@ -66,7 +66,7 @@ class SweepOptions:
     retries: int = 1
     shard: tuple[int, int] = (1, 1)
     resume: Path | None = None
-    budget: int = 0
+    budget: int = 16
     patient: bool = False
     silent: bool = False
     interface: str | None = None

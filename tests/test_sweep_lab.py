@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,13 @@ def test_a_sweep_tells_the_truth_of_every_address_while_answers_are_forged() -> 
         forging.join()
         truth = network.truth(4) | network.truth(6)
     *lines, last = (json.loads(line) for line in done.stdout.splitlines())
-    found = {line["address"]: (line["state"], line["cause"]) for line in lines}
+    found = {line["address"]: line for line in lines}
     assert len(lines) == len(found) == len(truth)
-    wrong = {address: (found.get(address), part) for address, part in truth.items() if found.get(address) != part}
+    wrong = {address: (found[address], part) for address, part in truth.items() if not part.holds(found[address])}
     assert not wrong, done.stderr
+    looked = Counter(truth[line["address"]].cause for line in lines if line["basis"] == "scan")
+    assert sum(looked.values()) == 32  # 16 of each IP version, four by a rule
+    assert set(looked.values()) == {8}
     assert last["capture"]["unsolicited"] >= 1000
     assert last["summary"]["verdicts"] == len(truth)
     assert done.returncode == 1

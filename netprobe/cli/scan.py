@@ -138,7 +138,7 @@ def scan(
             "--diagnose", metavar="N",
             help="Sweep: the full diagnosis of up to N answers.",
         ),
-    ] = 0,
+    ] = 16,
     silent: Annotated[
         bool, typer.Option("--silent", help="Sweep: a line for each silent pair, too.")
     ] = False,
@@ -185,7 +185,7 @@ def scan(
         )  # fmt: skip
     sweeping.only_with_sweep(
         {
-            "--retries": retries != 1, "--diagnose": diagnose != 0, "--silent": silent, "--shard": shard is not None,
+            "--retries": retries != 1, "--diagnose": diagnose != 16, "--silent": silent, "--shard": shard is not None,
             "--resume": resume is not None,
         }
     )  # fmt: skip

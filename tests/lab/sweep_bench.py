@@ -167,11 +167,11 @@ def _mixture(share: int = 1 << 14, forged: int = 100_000) -> int:
                     forging.join()
                 *lines, last = (json.loads(line) for line in done.stdout.splitlines())
                 truth = network.truth(version)
-                found = {line["address"]: (line["state"], line["cause"]) for line in lines}
-                different = sum(found.get(address) != part for address, part in truth.items())
+                found = {line["address"]: line for line in lines}
+                different = sum(address in found and not part.holds(found[address]) for address, part in truth.items())
                 invented = len(lines) - len(found) + sum(address not in truth for address in found)
-                wrong += different + invented
                 missing = sum(address not in found for address in truth)
+                wrong += missing + different + invented
                 print(
                     f"mixture, IPv{version}, {some if version == 4 else 0:,} forged: {seconds:.1f} s, "
                     f"{len(truth):,} addresses, {missing} missing, {different} wrong, {invented} invented, "

@@ -17,10 +17,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple, Self
 
 from tests.lab import netns
+from tests.ssh_servers import kexinit
 
 CLIENT, CLIENT_6 = "192.0.2.1", "2001:db8:ff:1::1"
 PORT = 22
@@ -28,10 +29,17 @@ PATIENCE_S = 30
 
 
 class Part(NamedTuple):
-    """A part of the network: what a sweep must say of each of its addresses."""
+    """A part of the network: what a sweep must say of each of its addresses, and what the full diagnosis finds out
+    where that is more."""
 
     state: str
     cause: str
+    diagnosed: str = ""
+
+    def holds(self, line: dict[str, Any]) -> bool:
+        """Whether a verdict (a JSON line) is true."""
+        cause = self.diagnosed if self.diagnosed and line["basis"] == "scan" else self.cause
+        return bool((line["state"], line["cause"]) == (self.state, cause))
 
 
 PARTS = (
@@ -40,7 +48,7 @@ PARTS = (
     Part("closed", "reset-by-host-firewall"),
     Part("filtered", "rejected-by-host"),
     Part("filtered", "rejected-on-path"),
-    Part("filtered", "host-unreachable"),
+    Part("filtered", "host-unreachable", "rejected-on-path"),  # a rule's word: it comes at once
     Part("filtered", "host-silent"),
 )
 OPEN, CLOSED, RESET, REJECTED, PROHIBITED, UNREACHABLE, SILENT = range(len(PARTS))
@@ -177,6 +185,8 @@ class Network:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(("::", PORT))
         listener.listen(4096)
+        self._opened.callback(listener.shutdown, socket.SHUT_RDWR)
+        threading.Thread(target=_serve, args=(listener,), daemon=True).start()
 
     # ------------------------------------------------------------------ use
 
@@ -228,3 +238,18 @@ class Network:
                 time.sleep(max(0.0, begun + seconds * done / count - time.monotonic()))
                 done += max(bulk.send(packets[: count - done])[0], 1)
         bulk.close()
+
+
+def _serve(listener: socket.socket) -> None:
+    """Speak as SSH to whoever connects, until the listener is shut down."""
+    with suppress(OSError):
+        while True:
+            talk, _ = listener.accept()
+            threading.Thread(target=_greet, args=(talk,), daemon=True).start()
+
+
+def _greet(talk: socket.socket) -> None:
+    with talk, suppress(OSError):
+        talk.sendall(b"SSH-2.0-Lab\r\n" + kexinit())
+        while talk.recv(4096):
+            pass

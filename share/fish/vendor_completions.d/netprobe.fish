@@ -44,7 +44,7 @@ complete -c netprobe -n '__fish_seen_subcommand_from scan' -l exclude-file -r -F
 complete -c netprobe -n '__fish_seen_subcommand_from scan' -l yes -d 'Yes, more than 1,024 pairs of address and port.'
 complete -c netprobe -n '__fish_seen_subcommand_from scan' -l sweep -d 'One SYN to each address and port of whole networks.'
 complete -c netprobe -n '__fish_seen_subcommand_from scan' -l retries -x -d 'Sweep: ask the silent again so often. [1]'
-complete -c netprobe -n '__fish_seen_subcommand_from scan' -l diagnose -x -d 'Sweep: the full diagnosis of up to N answers. [0]'
+complete -c netprobe -n '__fish_seen_subcommand_from scan' -l diagnose -x -d 'Sweep: the full diagnosis of up to N answers. [16]'
 complete -c netprobe -n '__fish_seen_subcommand_from scan' -l silent -d 'Sweep: a line for each silent pair, too.'
 complete -c netprobe -n '__fish_seen_subcommand_from scan' -l shard -x -d 'Sweep: this machine\'s part of N.'
 complete -c netprobe -n '__fish_seen_subcommand_from scan' -l resume -r -F -d 'Sweep: note how far it is, and go on from there.'
