@@ -251,3 +251,13 @@ def test_the_report_counts_the_sides(tmp_path: Path) -> None:
         document = json.loads(report_json.document(report))
         assert document["capture"]["vantage"] == counts
         assert document["verdicts"][0]["vantage"] == ("client" if vantage is None else "server")
+
+
+def test_every_port_open_says_nothing_where_the_server_speaks() -> None:
+    """A mail server's clients try open ports only."""
+    ports = "".join(
+        f"{n} > S port {40000 + n} to {79 + n} [mss]\n{n}.1 < SA port {40000 + n} to {79 + n}\n" for n in range(1, 5)
+    )
+    opened = f"target passive\n{ports}6 > S [mss]\n6.1 < SA\n6.1 > A\n"
+    assert features(opened)["all_open"] == "yes"
+    assert "all_open" not in features(opened + '6.2 < PA "SSH-2.0-OpenSSH_9.2p1\\r\\n"')

@@ -81,7 +81,7 @@ def _compare_with_host(e: Evidence) -> None:
         e.features["control_tos"] = host.reset_tos
     if host.ping:
         e.features["ping"] = "answered"
-    if host.all_open:
+    if host.all_open and e.attempts[0].server_data is None:  # others' clients knew which ports to try, and it speaks
         e.features["all_open"] = "yes"
     if host.here:
         e.features["listener"] = "seen"
