@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from netprobe.errors import UsageError
 from netprobe.interrupts import Interrupts
-from netprobe.model import Endpoint, Probe, Shape
+from netprobe.model import Certainty, Endpoint, Probe, Shape
 from netprobe.options import SweepOptions
 from netprobe.report import json as report_json
 from netprobe.report.html import charts
@@ -32,7 +32,7 @@ from netprobe.sweep.kinds import Kinds, Sample, tracked, verdict_of
 from netprobe.sweep.pace import Pace
 from netprobe.sweep.permutation import Permutation
 from netprobe.sweep.resuming import Resume
-from netprobe.sweep.second import SecondLook
+from netprobe.sweep.second import UNSETTLED, SecondLook, settled
 from netprobe.sweep.settling import Settling, redirected
 from netprobe.sweep.space import Space
 from netprobe.sweep.stamping import Numbers, Stamp
@@ -43,6 +43,7 @@ from netprobe.sweep.windows import Window
 from netprobe.wire import codec
 from netprobe.wire.ring import KEPT, Packets
 from tests.packets import Segment, icmp_error
+from tests.samples import a_report, a_verdict
 
 SECOND = 1_000_000_000
 US = {4: "192.0.2.1", 6: "2001:db8:ff::1"}
@@ -530,6 +531,15 @@ def test_a_second_look_takes_some_of_each_rule() -> None:
     assert max(rules.values()) == 2
     assert all(kind.verdict.alternatives for kind, *_ in look.held)
     assert len(b"".join(lines).splitlines()) == 112
+
+
+def test_an_interrupted_second_look_keeps_what_it_proved() -> None:
+    proven, held = a_verdict(), a_verdict(port=23, certainty=Certainty.POSSIBLE)
+    nothing = a_verdict(port=24, rule=UNSETTLED)
+    assert proven.certainty is Certainty.CERTAIN
+    ports = {port for _, port in settled(a_report(proven, held, nothing))}
+    assert ports == {proven.port, 23}
+    assert {port for _, port in settled(a_report(proven, held, nothing, interrupted=True))} == {proven.port}
 
 
 def test_samples_of_settled_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

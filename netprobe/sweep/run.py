@@ -167,8 +167,7 @@ class _Run:
                 pass
             options = second.scan_options(self._options, looks)
             self._notice(f"{len(options.targets)} answers get the full diagnosis")
-            report = Scan(wire, options, lambda _: None, self._notice, self._interrupts).run()
-            verdicts = {(str(one.address), one.port): one for one in report.verdicts}
+            verdicts = second.settled(Scan(wire, options, lambda _: None, self._notice, self._interrupts).run())
         elif wire is not None:
             wire.close()
         second.tell(self._looks, verdicts)

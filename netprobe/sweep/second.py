@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from netprobe.model import Verdict
+from netprobe.model import Certainty, Verdict
 from netprobe.options import ScanOptions, SweepOptions
+from netprobe.report import Report
 from netprobe.sweep.kinds import Kind
 from netprobe.sweep.telling import Rows, Telling
 from netprobe.targets import Target
@@ -60,12 +61,24 @@ def scan_options(options: SweepOptions, looks: list[SecondLook]) -> ScanOptions:
     )  # fmt: skip
 
 
+def settled(report: Report) -> dict[tuple[str, int], Verdict]:
+    """What a scan settled, by address and port: not where it proved nothing, and where it was interrupted only what
+    more packets could not change."""
+    return {
+        (one.address, one.port): one
+        for one in report.verdicts
+        if one.address is not None
+        and one.rule != UNSETTLED
+        and (not report.interrupted or one.certainty is Certainty.CERTAIN)
+    }
+
+
 def tell(looks: list[tuple[SecondLook, Telling]], verdicts: dict[tuple[str, int], Verdict]) -> None:
-    """Each by its scan's verdict, where there is one that settled anything."""
+    """Each by its scan's verdict, where there is one."""
     for look, telling in looks:
         for kind, rows, address, port in look.held:
             verdict = verdicts.get((address, port))
-            if verdict is None or verdict.rule == UNSETTLED:
+            if verdict is None:
                 telling.tell(kind, rows)
             else:
                 telling.give(replace(verdict, basis="scan"))
