@@ -32,7 +32,7 @@ from netprobe.sweep.kinds import Kinds, Sample, tracked, verdict_of
 from netprobe.sweep.pace import Pace
 from netprobe.sweep.permutation import Permutation
 from netprobe.sweep.resuming import Resume
-from netprobe.sweep.second import UNSETTLED, SecondLook, settled
+from netprobe.sweep.second import UNSETTLED, SecondLook, scan_options, settled
 from netprobe.sweep.settling import Settling, redirected
 from netprobe.sweep.space import Space
 from netprobe.sweep.stamping import Numbers, Stamp
@@ -531,6 +531,12 @@ def test_a_second_look_takes_some_of_each_rule() -> None:
     assert max(rules.values()) == 2
     assert all(kind.verdict.alternatives for kind, *_ in look.held)
     assert len(b"".join(lines).splitlines()) == 112
+
+
+def test_a_second_look_is_sent_as_the_sweep_was() -> None:
+    asked: dict[str, Any] = {"source_port": 53, "interface": "eth0", "expect": "http", "patient": True, "rate": 9.0}
+    found = scan_options(SweepOptions(targets=("192.0.2.0/24",), **asked), [])
+    assert {name: getattr(found, name) for name in asked} == asked
 
 
 def test_an_interrupted_second_look_keeps_what_it_proved() -> None:

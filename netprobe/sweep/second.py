@@ -57,7 +57,7 @@ def scan_options(options: SweepOptions, looks: list[SecondLook]) -> ScanOptions:
     )
     return ScanOptions(
         targets=targets, exclude=options.exclude, expect=options.expect, elsewhere=False, patient=options.patient,
-        interface=options.interface, rate=min(options.rate, 500.0),
+        interface=options.interface, source_port=options.source_port, rate=min(options.rate, 500.0),
     )  # fmt: skip
 
 
