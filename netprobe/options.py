@@ -16,6 +16,7 @@ from netprobe.targets import Target
 
 DEFAULT_RATE = 500.0
 DEFAULT_SWEEP_RATE = 1000.0
+DEFAULT_DIAGNOSED = 16  # answers of a sweep that get the full diagnosis, of each IP version
 DEFAULT_BANNER_WAIT_S = 12.0
 # Through how many tunnels, one in the other, `tunnels` looks.
 TUNNELS = 4
@@ -66,7 +67,7 @@ class SweepOptions:
     retries: int = 1
     shard: tuple[int, int] = (1, 1)
     resume: Path | None = None
-    budget: int = 16
+    budget: int = DEFAULT_DIAGNOSED
     patient: bool = False
     silent: bool = False
     interface: str | None = None

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from netprobe.cli.choices import Bundle, Color, Html, Json, Jsonl, Quiet, Redact, RedactKey, Verbose, Xml
+from netprobe.options import DEFAULT_DIAGNOSED
 
 
 def scan(
@@ -138,7 +139,7 @@ def scan(
             "--diagnose", metavar="N",
             help="Sweep: the full diagnosis of up to N answers.",
         ),
-    ] = 16,
+    ] = DEFAULT_DIAGNOSED,
     silent: Annotated[
         bool, typer.Option("--silent", help="Sweep: a line for each silent pair, too.")
     ] = False,
@@ -185,8 +186,8 @@ def scan(
         )  # fmt: skip
     sweeping.only_with_sweep(
         {
-            "--retries": retries != 1, "--diagnose": diagnose != 16, "--silent": silent, "--shard": shard is not None,
-            "--resume": resume is not None,
+            "--retries": retries != 1, "--diagnose": diagnose != DEFAULT_DIAGNOSED, "--silent": silent,
+            "--shard": shard is not None, "--resume": resume is not None,
         }
     )  # fmt: skip
     from netprobe import scan as driver
