@@ -1,4 +1,5 @@
-"""A driver that gives set verdicts and touches no network (tests.fake_command is the whole command with it).
+"""Stands in for netprobe.scan and netprobe.analyze: it gives set verdicts and touches no network. tests.fake_command is
+the whole command with it.
 
 The environment says what it does: NETPROBE_FAKE is a list of words out of up, closed, hostile, many, sleep, raise,
 refuse, late (sleeps until interrupted, then gives what it has).
@@ -10,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from types import ModuleType
 
 from netprobe import interrupts
 from netprobe.analyze import NO_OUTLETS, Outlets
@@ -56,12 +56,3 @@ def run(
             return a_report(*verdicts, interrupted=True)
         raise
     return a_report(*verdicts)
-
-
-def module() -> ModuleType:
-    """A stand-in for netprobe.scan."""
-    fake = ModuleType("netprobe.scan")
-    fake.run = run  # type: ignore[attr-defined]
-    fake.Outlets = Outlets  # type: ignore[attr-defined]
-    return fake
-

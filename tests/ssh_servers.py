@@ -28,9 +28,10 @@ Script = Callable[[socket.socket], None]
 
 
 @contextmanager
-def rude(script: Script) -> Iterator[int]:
-    """A server that identifies itself, sends its KEXINIT, and then does as the script says. Gives its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def rude(script: Script, listener: socket.socket | None = None) -> Iterator[int]:
+    """A server that identifies itself and then does as the script says, on loopback or where a listener is given, which
+    it closes. Gives its port."""
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     open_ones: list[socket.socket] = []
 
     def serve() -> None:

@@ -28,11 +28,10 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fake drivers, and no ssh configuration of this machine."""
-    fake = fake_scan.module()
-    monkeypatch.setitem(sys.modules, "netprobe.scan", fake)
-    monkeypatch.setattr(netprobe, "scan", fake, raising=False)
-    monkeypatch.setitem(sys.modules, "netprobe.analyze", fake)
-    monkeypatch.setattr(netprobe, "analyze", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "netprobe.scan", fake_scan)
+    monkeypatch.setattr(netprobe, "scan", fake_scan, raising=False)
+    monkeypatch.setitem(sys.modules, "netprobe.analyze", fake_scan)
+    monkeypatch.setattr(netprobe, "analyze", fake_scan, raising=False)
     monkeypatch.setattr(sshconfig, "resolve", lambda hosts: {})
     fake_scan.seen.clear()
 

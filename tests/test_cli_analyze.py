@@ -28,9 +28,8 @@ Captured = pytest.CaptureFixture[str]
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver that reads no file."""
-    fake = fake_scan.module()
-    monkeypatch.setitem(sys.modules, "netprobe.analyze", fake)
-    monkeypatch.setattr(netprobe, "analyze", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "netprobe.analyze", fake_scan)
+    monkeypatch.setattr(netprobe, "analyze", fake_scan, raising=False)
     fake_scan.seen.clear()
 
 

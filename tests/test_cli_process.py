@@ -130,6 +130,36 @@ sys.exit(main())
     assert (process.returncode, out, err) == (130, "", "")
 
 
+def test_an_interrupt_that_meets_a_callback_is_silent_and_not_lost() -> None:
+    """Python prints and forgets what a callback raises (PyErr_WriteUnraisable); other errors are still told."""
+    program = """
+import os, signal, weakref
+from netprobe import interrupts
+from netprobe.cli.interrupts import listen
+
+class Thing:
+    pass
+
+def met(what):
+    thing = Thing()
+    reference = weakref.ref(thing, what)
+    del thing
+
+listen()
+met(lambda _: 1 / 0)
+met(lambda _: os.kill(os.getpid(), signal.SIGINT))
+print("goes on")
+try:
+    interrupts.check()
+except KeyboardInterrupt:
+    print("heard")
+"""
+    out, err = start(program=[sys.executable, "-c", program]).communicate(timeout=10)
+    assert out == "goes on\nheard\n"
+    assert "ZeroDivisionError" in err
+    assert "KeyboardInterrupt" not in err
+
+
 def test_the_second_interrupt_ends_it_on_the_spot() -> None:
     program = """
 import time

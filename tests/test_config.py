@@ -25,9 +25,8 @@ Write = Callable[[str], Path]
 @pytest.fixture
 def write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Write:
     """Writes the configuration of a user who has nothing else; drivers are fakes."""
-    fake = fake_scan.module()
-    monkeypatch.setitem(sys.modules, "netprobe.scan", fake)
-    monkeypatch.setattr(netprobe, "scan", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "netprobe.scan", fake_scan)
+    monkeypatch.setattr(netprobe, "scan", fake_scan, raising=False)
     monkeypatch.setattr(sshconfig, "resolve", lambda hosts: {})
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     fake_scan.seen.clear()

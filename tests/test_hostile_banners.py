@@ -185,9 +185,8 @@ def test_diff(how: list[str], capture: Path, tmp_path: Path, capsys: Captured) -
 @pytest.mark.parametrize("text", banners(), ids=range(len(banners())))
 def test_what_somebody_typed_or_pasted(text: bytes, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere")
-    fake = fake_scan.module()  # for some of it is an option that makes sense
-    monkeypatch.setitem(sys.modules, "netprobe.scan", fake)
-    monkeypatch.setattr(netprobe, "scan", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "netprobe.scan", fake_scan)
+    monkeypatch.setattr(netprobe, "scan", fake_scan, raising=False)
     word = text.replace(b"\0", b"").decode("utf-8", "surrogateescape")
     for line in (
         ["explain", word], ["scan", "--expect", word, "192.0.2.1"], ["analyze", "--cause", word, "x"], [word],

@@ -227,9 +227,8 @@ def test_analyze_writes_it_beside_the_table(tmp_path: Path, capsys: pytest.Captu
 def test_scan_writes_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake = fake_scan.module()
-    monkeypatch.setitem(sys.modules, "netprobe.scan", fake)
-    monkeypatch.setattr(netprobe, "scan", fake, raising=False)
+    monkeypatch.setitem(sys.modules, "netprobe.scan", fake_scan)
+    monkeypatch.setattr(netprobe, "scan", fake_scan, raising=False)
     monkeypatch.setattr(sshconfig, "resolve", lambda hosts: {})
     monkeypatch.chdir(tmp_path)
     assert main(["scan", "-oX", name, "192.0.2.1"]) == 0

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import replace
 
 from netprobe.model import Certainty, Verdict
-from netprobe.options import ScanOptions, SweepOptions
+from netprobe.options import DEFAULT_RATE, ScanOptions, SweepOptions
 from netprobe.report import Report
 from netprobe.sweep.kinds import Kind
 from netprobe.sweep.telling import Rows, Telling
@@ -57,7 +57,7 @@ def scan_options(options: SweepOptions, looks: list[SecondLook]) -> ScanOptions:
     )
     return ScanOptions(
         targets=targets, exclude=options.exclude, expect=options.expect, elsewhere=False, patient=options.patient,
-        interface=options.interface, source_port=options.source_port, rate=min(options.rate, 500.0),
+        interface=options.interface, source_port=options.source_port, rate=min(options.rate, DEFAULT_RATE),
     )  # fmt: skip
 
 

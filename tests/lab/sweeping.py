@@ -17,11 +17,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any, NamedTuple, Self
 
 from tests.lab import netns
-from tests.ssh_servers import kexinit
+from tests.ssh_servers import kexinit, rude
 
 CLIENT, CLIENT_6 = "192.0.2.1", "2001:db8:ff:1::1"
 PORT = 22
@@ -181,12 +181,11 @@ class Network:
 
     def _listen(self) -> None:
         with netns.entered(self.name("s")):
-            listener = self._opened.enter_context(socket.socket(socket.AF_INET6))
+            listener = socket.socket(socket.AF_INET6)
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(("::", PORT))
         listener.listen(4096)
-        self._opened.callback(listener.shutdown, socket.SHUT_RDWR)
-        threading.Thread(target=_serve, args=(listener,), daemon=True).start()
+        self._opened.enter_context(rude(_greet, listener))
 
     # ------------------------------------------------------------------ use
 
@@ -240,16 +239,8 @@ class Network:
         bulk.close()
 
 
-def _serve(listener: socket.socket) -> None:
-    """Speak as SSH to whoever connects, until the listener is shut down."""
-    with suppress(OSError):
-        while True:
-            talk, _ = listener.accept()
-            threading.Thread(target=_greet, args=(talk,), daemon=True).start()
-
-
 def _greet(talk: socket.socket) -> None:
-    with talk, suppress(OSError):
-        talk.sendall(b"SSH-2.0-Lab\r\n" + kexinit())
-        while talk.recv(4096):
-            pass
+    """What `rude` says after its name: enough to pass for SSH, until the client leaves."""
+    talk.sendall(kexinit())
+    while talk.recv(4096):
+        pass

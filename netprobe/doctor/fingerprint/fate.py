@@ -101,15 +101,11 @@ class _Rounds:
         ]
         if not rows:
             return False
-        noise = self._together(self._one.noise, names)
+        noise = _combined(self._one.noise, names)
         if len(self.sizes) == 1:
-            noise = max(noise, self._together(self._one.tail, names) / _SIGMAS)
+            noise = max(noise, _combined(self._one.tail, names) / _SIGMAS)
         together = [sum(column) for column in zip(*rows, strict=False)]
         return follows(together, self.sizes, noise)
-
-    @staticmethod
-    def _together(known: Mapping[str, float], names: Sequence[str]) -> float:
-        return math.sqrt(sum(known[name] ** 2 for name in names if name in known))
 
     def single_out(self) -> bool:
         """A SYN has one fate. Where several signals seem to follow, one far quieter than the others is believed; False
@@ -129,6 +125,11 @@ class _Rounds:
         """`stopped +5 +9 +7 +9: ...`."""
         gains = " ".join(f"{self._one.excess[name][at]:+.0f}" for at in self._which if at < len(self._one.excess[name]))
         return f"{words}: {gains} for {' '.join(map(str, self.sizes))} SYNs (usually ±{self._one.noise[name]:.1f})"
+
+
+def _combined(known: Mapping[str, float], names: Sequence[str]) -> float:
+    """The noise of several signals together, as if they were independent."""
+    return math.sqrt(sum(known[name] ** 2 for name in names if name in known))
 
 
 def _word(one: Heard, which: Sequence[int]) -> Fate:
