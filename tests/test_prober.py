@@ -152,6 +152,16 @@ def test_conversation__identification_is_answered_with_ours_once() -> None:
     assert [c for _, c in commands if isinstance(c, Say)] == [Say(1, IDENTIFICATION)]
 
 
+def test_conversation__our_own_ack_is_waited_for() -> None:
+    """connect() is done, so the kernel acknowledged: what is not seen yet is no verdict yet."""
+    text = STARTED + "0.02 < SA\n0.02 fact open id 1 port 40000\n"
+    text += '0.3 > A\n0.3 < PA "SSH-2.0-x\\r\\n"\n'
+    p = prober()
+    assert [type(command) for _, command in play(p, text, [0.0, 0.021, 0.25])] == [Connect]
+    assert not p.done
+    assert [type(command) for _, command in play(p, text, [0.31])] == [Say]
+
+
 def test_conversation__hangs_up_once_the_key_exchange_began() -> None:
     text = OPEN + f"0.03 < PA {quoted(b'SSH-2.0-x' + LINE_END + kexinit())}"
     p = prober()

@@ -239,7 +239,10 @@ class World:
     def now_ns(self) -> int:
         return self.now
 
-    def from_kernel(self, stamp_ns: int) -> int:
+    def behind_ns(self) -> int:
+        return 0
+
+    def from_kernel(self, stamp_ns: int, behind_ns: int) -> int:
         return stamp_ns
 
     # sender

@@ -137,13 +137,16 @@ def judge_own_syn(e: Evidence) -> None:
         e.features.pop("own_syn", None)
 
 
-def _ignored(e: Evidence, synack: Packet) -> None:
-    """The capture sees what arrives before this machine's own filters do: its kernel acknowledges a SYN-ACK at once."""
-    e.cite("handshake", synack.frame, synack.time_ns, said(synack, synack.letters))
-    if e.now_ns - synack.time_ns >= SECOND:
-        e.features["handshake"] = "ignored"
-    else:
+def _unacknowledged(e: Evidence, synack: Packet) -> None:
+    """The capture sees what arrives before this machine's own filters do: its kernel acknowledges a SYN-ACK at once.
+
+    Where connect() says that it did, the ACK is only not seen yet.
+    """
+    if e.now_ns - synack.time_ns < SECOND:
         e.waits_until(synack.time_ns + SECOND)
+    elif "connect" not in e.features:
+        e.features["handshake"] = "ignored"
+        e.cite("handshake", synack.frame, synack.time_ns, said(synack, synack.letters))
 
 
 def _on_the_wire(e: Evidence, start: ConnectionFact, events: Sequence[ConnectionFact]) -> None:
@@ -152,8 +155,9 @@ def _on_the_wire(e: Evidence, start: ConnectionFact, events: Sequence[Connection
     own = next((a for a in e.syns if a.client.port == start.client.port and a.form is Form.SYN), None)
     if own is not None:
         e.features["own_syn"] = "seen"
-        if own.synack is not None and "connect" not in e.features and own.client_ack is None and own.rst is None:
-            _ignored(e, own.synack)
+        awaited = e.features.get("connect", "open") == "open"
+        if own.synack is not None and awaited and own.client_ack is None and own.rst is None:
+            _unacknowledged(e, own.synack)
         return
     ended = any(event.event in ("failed", "given-up") for event in events)
     asking = e.features.get("connect") not in ("refused", "reset") and any(

@@ -327,7 +327,8 @@ class Sweep:
         """The kernel's times on this sweep's clock."""
         if not len(times):
             return times
-        return times + (self._clock.from_kernel(int(times[-1])) - int(times[-1]))
+        last = int(times[-1])
+        return times + (self._clock.from_kernel(last, self._clock.behind_ns()) - last)
 
     def _note(self, found: Answers, data: NDArray[np.uint8], lengths: Places, times: Places) -> None:
         positions = self._order.position(found.pairs)

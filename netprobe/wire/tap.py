@@ -43,6 +43,7 @@ class Tap:
         self._indices: dict[str, int] = {}
         self._twins: dict[tuple[bool | None, bytes], tuple[int, int]] = {}
         self._buffer = bytearray(_LARGEST_PACKET)
+        self._behind_ns = self._last_ns = 0
         self._socket = socket.socket(
             socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0
         )
@@ -131,6 +132,7 @@ class Tap:
         found: list[Frame] = []
         view = memoryview(self._buffer)
         self.drained = False
+        self._behind_ns = self._clock.behind_ns()
         for _ in range(_MOST_AT_ONCE):
             try:
                 length, ancillary, _, source = self._socket.recvmsg_into([view], 64, socket.MSG_TRUNC)
@@ -163,11 +165,14 @@ class Tap:
         return Frame(0, time_ns, LINKTYPE_LINUX_SLL2, header + packet, len(header) + length, outgoing, interface)
 
     def _stamp(self, ancillary: list[tuple[int, int, bytes]]) -> int:
+        """When a packet came, never before the packet in front of it: an answer must not stand before its question."""
+        time_ns = self._clock.now_ns()
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) in _TIMESPECS:
                 seconds, nanoseconds = struct.unpack(_TIMESPECS[len(data)], data)
-                return self._clock.from_kernel(seconds * 1_000_000_000 + nanoseconds)
-        return self._clock.now_ns()
+                time_ns = self._clock.from_kernel(seconds * 1_000_000_000 + nanoseconds, self._behind_ns)
+        self._last_ns = max(self._last_ns, time_ns)
+        return self._last_ns
 
     def _index(self, interface: str) -> int:
         if interface not in self._indices:

@@ -165,6 +165,17 @@ class TestOnLoopback:
         assert all(f.data[4:8] == struct.pack("!I", socket.if_nametoindex("lo")) for f in frames)
         tap.close()
 
+    def test_no_packet_comes_before_the_one_in_front_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The system time may be set between two packets: the answer still follows its question."""
+        clock, times = Clock(), iter((10**9, 0))
+        tap = Tap(clock)
+        tap.watch("127.0.0.5")
+        with socket.socket() as sock:
+            sock.connect_ex(("127.0.0.5", 9))
+        monkeypatch.setattr(clock, "from_kernel", lambda stamp_ns, behind_ns: next(times))
+        assert [(f.data[20 + 33], f.time_ns) for f in tap.frames()] == [(0x02, 10**9), (0x14, 10**9)]
+        tap.close()
+
     def test_many_addresses_are_still_told_apart(self) -> None:
         tap = Tap(Clock())
         for i in range(60):
