@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from netprobe.attempts import Attempt, words
-from netprobe.evidence import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, hops_away
+from netprobe.evidence import ELSEWHERE_PORTS, IMPOSSIBLE, SECOND, Conversation, Evidence, hops_away, reset_hop
 from netprobe.model import Ask, Command, Connect, Endpoint, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
 from netprobe.ssh import OWN
 
@@ -407,6 +407,13 @@ def _reset_in_doubt(p: Prober, e: Evidence) -> bool:
     )
 
 
+def _reset_unplaced(p: Prober, e: Evidence) -> bool:
+    """The walk met nobody where the TTL of the reset places its maker: routers hold errors back, and lose some."""
+    if not p.asked("walk-reset") or e.survey is None or reset_hop(e) in e.survey.routers:
+        return False
+    return 1 < reset_hop(e) < (e.distance or LONGEST_WALK)
+
+
 # --------------------------------------------------------------------------- what the steps send
 
 
@@ -579,8 +586,7 @@ def _walk_sender(p: Prober, e: Evidence) -> Iterator[Command]:
 
 
 def _walk_reset(p: Prober, e: Evidence) -> Iterator[Command]:
-    a = e.answer
-    guess = hops_away(a.rst.ttl) if a is not None and a.rst is not None and a.rst.ttl > 0 else 4
+    guess = reset_hop(e) or 4
     far = min(guess + 1, e.distance or LONGEST_WALK, LONGEST_WALK)
     if e.features.get("ways") == "differ" and e.distance is not None:
         far = min(e.distance - 1, LONGEST_WALK)
@@ -588,6 +594,11 @@ def _walk_reset(p: Prober, e: Evidence) -> Iterator[Command]:
     yield from p.walk(e, "control", range(1, far + 1))
     if e.features.get("control") != "reset" or e.features.get("control_tos") != "echo":
         yield from p.walk(e, "ping", range(1, far + 1))
+
+
+def _walk_reset_again(p: Prober, e: Evidence) -> Iterator[Command]:
+    for series in ("port", "control"):
+        yield from p.walk(e, series, range(reset_hop(e), reset_hop(e) + 1))
 
 
 def _walk_proxy(p: Prober, e: Evidence) -> Iterator[Command]:
@@ -665,6 +676,7 @@ STEPS: tuple[Step, ...] = (
     Step("distance", 0.0, _host_known, _distance),
     Step("distance-again", 0.0, _distance_wrong, _distance_again),
     Step("walk-reset", 0.0, _reset_in_doubt, _walk_reset),
+    Step("walk-reset-again", 1.2, _reset_unplaced, _walk_reset_again),
     Step("forward-reset", 0.0, lambda p, e: e.features.get("rst_ttl") == "farther", _walk_target),
     Step("walk-sender", 0.0, _icmp_from_path, _walk_sender),
     Step("walk-sender-again", 1.2, _sender_unplaced, _walk_sender),

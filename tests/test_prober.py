@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from netprobe.model import Command, Connect, Hang, Mode, Probe, RouteFact, Say, Shape, TargetFact
 from netprobe.prober import CONNECT_STEPS, FIRST_SOURCE_PORT, IDENTIFICATION, SOURCE_PORTS, STEPS, Keys, Plan, Prober
@@ -120,6 +120,42 @@ def test_walk_has_limited_ttls() -> None:
     ttls = [c.ttl for _, c in commands if isinstance(c, Probe) and c.ttl is not None]
     assert ttls
     assert all(1 <= ttl <= 30 for ttl in ttls)
+
+
+def reset_by_the_third(told: Callable[[int, float], bool]) -> list[tuple[float, int, int]]:
+    """Time, TTL and port of the probes with a TTL while the third of five hops resets; `told`: whether the router at
+    this hop tells of the probe that expired there at this time."""
+    p, text, sent = prober(Plan(elsewhere=False)), STARTED + "0.02 < RA ttl 62 win 0\n", []
+    for seconds in [0.0, *(0.05 + n / 20 for n in range(80))]:
+        for _, c in play(p, text, [seconds]):
+            if not isinstance(c, Probe):
+                continue
+            if c.shape is Shape.ECHO:
+                text += f"{seconds:.3f} > echo id {c.client.port} seq {c.seq}\n"
+                continue
+            flow = f"port {c.client.port} to {c.server.port}"
+            limit, options = f"ttl {c.ttl}" if c.ttl else "", "[md5,mss]" if c.shape is Shape.MD5_SYN else "[mss]"
+            text += f"{seconds:.3f} > S {flow} tos 0x48 {options} {limit}\n"
+            ttl = 62 if c.server.port == 22 else 60
+            if (c.ttl or 64) > (3 if ttl == 62 else 4):
+                text += f"{seconds + 0.02:.3f} < RA {flow} ttl {ttl} win 0 {'' if ttl == 62 else 'tos 0x48'}\n"
+            elif c.ttl is not None and told(c.ttl, seconds):
+                text += f"{seconds + 0.02:.3f} < icmp 11/0 {flow} from 198.51.100.{c.ttl}\n"
+            if c.ttl is not None:
+                sent.append((seconds, c.ttl, c.server.port))
+        if p.done:
+            return sent
+    raise AssertionError("it doesn't end")
+
+
+def test_the_hop_that_resets_is_asked_for_again_where_its_router_was_not_heard_of() -> None:
+    at_once = reset_by_the_third(lambda hop, seconds: True)
+    assert {ttl for _, ttl, _ in at_once} >= {1, 2, 3}
+    assert all(seconds < 0.5 for seconds, _, _ in at_once), "everybody was heard of"
+    lost = reset_by_the_third(lambda hop, seconds: hop != 3 or seconds > 1)
+    again = [(ttl, port == 22) for seconds, ttl, port in lost if seconds > 1]
+    assert again == [(3, True), (3, False)]
+    assert len(reset_by_the_third(lambda hop, seconds: hop != 3)) == len(lost), "a silent router is asked once more"
 
 
 def test_patient_sends_fragments() -> None:

@@ -41,7 +41,7 @@ from netprobe.evidence.service import hear_conversations
 from netprobe.evidence.silence import judge_silence
 from netprobe.evidence.vantage import SIDES, way_to_here
 from netprobe.evidence.vocabulary import FEATURES
-from netprobe.evidence.walk import judge_icmp, judge_walk, take_survey
+from netprobe.evidence.walk import judge_icmp, judge_walk, reset_hop, take_survey
 from netprobe.model import Fact, Mode, TargetFact
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "collect",
     "hops_away",
     "host_of",
+    "reset_hop",
     "way_to_here",
 ]
 

@@ -56,7 +56,7 @@ def _translated(e: Evidence) -> bool:
     )
 
 
-def _reset_hop(e: Evidence) -> int:
+def reset_hop(e: Evidence) -> int:
     """Where its TTL places the reset's maker; 0 where it was not seen."""
     rst = e.answer.rst if e.answer is not None else None
     return hops_away(rst.ttl) if rst is not None and rst.ttl > 0 else 0
@@ -79,9 +79,9 @@ def judge_walk(e: Evidence) -> None:
     answer = e.features.get("answer")
     if answer == "reset" and s.port_reached is not None and s.port_reached <= s.other_last:
         e.features["rst_walk"] = "before-target"
-    elif answer == "reset" and 0 < _reset_hop(e) < s.port_last:
+    elif answer == "reset" and 0 < reset_hop(e) < s.port_last:
         e.features["rst_walk"] = "beyond"
-    elif answer == "reset" and s.port_reached is not None and 0 < _reset_hop(e) == s.port_last == s.port_reached - 1:
+    elif answer == "reset" and s.port_reached is not None and 0 < reset_hop(e) == s.port_last == s.port_reached - 1:
         e.features["rst_walk"] = "last-router"
     if answer in ("silent", "pending"):
         if any(ttl > s.port_last for ttl in s.port_dead):

@@ -93,7 +93,7 @@ PROBES: tuple[Probe, ...] = (
         (
             *("walk", "walk-control", "walk-ping", "walk-on", "walk-pairs", "walk-pairs-again", "walk-on-port"),
             *("walk-on-again", "walk-again", "walk-sender", "walk-sender-again", "walk-sender-late", "walk-reset"),
-            *("walk-proxy", "forward", "forward-reset", "distance", "distance-again"),
+            *("walk-reset-again", "walk-proxy", "forward", "forward-reset", "distance", "distance-again"),
         ),
     ),
     Probe(
