@@ -36,7 +36,8 @@ def connected(lab: Lab) -> dict[tuple[str, int], Result]:
 
 @pytest.mark.parametrize(("name", "family"), CASES)
 def test_scan_names_the_cause_and_its_maker(name: str, family: int, captured: dict[tuple[str, int], Result]) -> None:
-    assert not captured[name, family].faults
+    result = captured[name, family]
+    assert not result.faults, result.trouble
 
 
 @pytest.mark.parametrize(("name", "family"), CASES)
@@ -44,6 +45,6 @@ def test_without_privilege_nothing_wrong_is_certain(
     name: str, family: int, connected: dict[tuple[str, int], Result]
 ) -> None:
     result = connected[name, family]
-    assert result.verdict is not None, result.faults
-    assert not result.wrong_and_certain, result.verdict["because"]
-    assert not result.faults
+    assert result.verdict is not None, result.trouble
+    assert not result.wrong_and_certain, result.trouble
+    assert not result.faults, result.trouble

@@ -29,4 +29,5 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str,
 def test_both_ends_tell_on_which_side_the_cause_lies(
     name: str, family: int, judged: dict[tuple[str, int], Result]
 ) -> None:
-    assert not judged[name, family].faults
+    result = judged[name, family]
+    assert not result.faults, result.trouble

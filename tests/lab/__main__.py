@@ -45,8 +45,8 @@ def _run(names: list[str]) -> int:
     def told(result: Result) -> None:
         cause = result.verdict["cause"] if result.verdict else "-"
         print(f"{'FAIL' if result.faults else 'ok  '} {result.name:32} {cause:24} {result.seconds:5.1f} s", flush=True)
-        for fault in result.faults:
-            print(f"     {fault}", flush=True)
+        for line in result.trouble.splitlines():
+            print(f"     {line}", flush=True)
 
     with Lab(names or None) as lab:
         captured = run(lab, told)

@@ -50,6 +50,14 @@ class Result:
         )
 
     @property
+    def trouble(self) -> str:
+        """The faults, and what the verdict rests on; empty when there are none."""
+        if not self.faults:
+            return ""
+        seen = {key: (self.verdict or {}).get(key) for key in ("rule", "because", "history", "evidence", "path")}
+        return "\n".join([*self.faults, *(f"{key}: {value}" for key, value in seen.items())])
+
+    @property
     def name(self) -> str:
         """`drop_host v6`."""
         return f"{self.scenario.name} v{self.family}"
