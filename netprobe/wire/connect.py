@@ -122,10 +122,11 @@ class ConnectWire:
         saving failed: nothing is lost by it, and the next call goes on."""
         self._recorder.check()
         while True:
-            self._work(self.now_ns())
+            # Whoever was stopped, or kept off the processor, must not take what waits unread for what never came.
             asked_ns = self.now_ns()
+            self._wait(0)
+            self._work(asked_ns)
             found = self._recorder.batch(self._gather())
-            # Whoever was kept off the processor must not take packets that wait unread for packets that never came.
             self.heard_ns = asked_ns if self._drained or not found else found[-1].time_ns
             now_ns = self.now_ns()
             if found or now_ns >= deadline_ns or self._woken:

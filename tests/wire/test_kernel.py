@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -167,3 +168,18 @@ def test_a_port_that_can_not_be_one_is_a_failed_connection() -> None:
     ]
     assert wire.route("fe80::1%nonesuch0").outcome == "no-route"
     wire.close()
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_an_answer_that_waits_is_heard_though_its_time_is_over(listens: bool) -> None:
+    """As after Ctrl-Z and `fg`, or where a busy machine let the scan wait: patience is with the network."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not listens:
+            server.close()
+        wire = ConnectWire()
+        wire.perform(Connect(1, Endpoint("127.0.0.1", port), 0.02))
+        time.sleep(0.05)
+        found = wire.receive(wire.now_ns())
+        assert [f.event for f in found if isinstance(f, ConnectionFact)] == ["started", "open" if listens else "failed"]
+        wire.close()
