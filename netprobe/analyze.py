@@ -21,7 +21,7 @@ from netprobe.options import AnalyzeOptions
 from netprobe.probelog import log_of
 from netprobe.report import CaptureStatus, CrossCheck, Report
 from netprobe.report import json as report_json
-from netprobe.report.summary import outline
+from netprobe.report.summary import outlined
 from netprobe.rereading import ladder_of
 from netprobe.settling import engines
 from netprobe.settling.flow import Flow, Taker
@@ -184,7 +184,7 @@ def _pair(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlet
     def give(verdict: Verdict) -> None:
         _hand(verdict, on_verdict, outlets)
 
-    return analyze_pair.run(options, give, notice, keep=outlets.lines is None and outlets.outline is None)
+    return analyze_pair.run(options, give, notice, keep=outlets.lines is None and outlets.outlines is None)
 
 
 def _hand(verdict: Verdict, on_verdict: OnVerdict, outlets: Outlets) -> None:
@@ -193,7 +193,7 @@ def _hand(verdict: Verdict, on_verdict: OnVerdict, outlets: Outlets) -> None:
         outlets.row(report_json.line(verdict), None)
     if outlets.lines is not None:
         outlets.lines(report_json.line(verdict).encode("ascii"))
-    elif outlets.outline is None or outlets.outline(outline(verdict)):
+    elif outlets.outlines is None or outlets.outlines(outlined([verdict])):
         on_verdict(verdict)
 
 

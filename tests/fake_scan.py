@@ -18,7 +18,7 @@ from netprobe.errors import CannotMeasure
 from netprobe.model import Verdict
 from netprobe.options import AnalyzeOptions, ScanOptions
 from netprobe.report import Report, json
-from netprobe.report.summary import outline
+from netprobe.report.summary import outlined
 from tests.samples import a_hostile_verdict, a_report, a_verdict, an_up_verdict
 
 seen: list[ScanOptions | AnalyzeOptions] = []
@@ -45,7 +45,7 @@ def run(
     for verdict in verdicts:
         if outlets.lines is not None:
             outlets.lines(json.line(verdict).encode("ascii"))
-        elif outlets.outline is None or outlets.outline(outline(verdict)):
+        elif outlets.outlines is None or outlets.outlines(outlined([verdict])):
             on_verdict(verdict)
     try:
         if "late" in words or "sleep" in words:

@@ -26,7 +26,7 @@ from netprobe.report import Report, comments, csv, junit, nmap_xml, overview, ta
 from netprobe.report import json as report_json
 from netprobe.report.html import page
 from netprobe.report.html.attempts import Attempts
-from netprobe.report.summary import Summary, outline
+from netprobe.report.summary import Summary
 from netprobe.wire.writer import comment_text
 from tests import conn_log, nmap_document
 from tests.samples import HOSTILE, a_hostile_verdict, a_report, a_verdict
@@ -229,8 +229,7 @@ def renderings(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for width in (None, 80):
         yield "table", table.render(report, width=width, verbosity=2, colour=False)
     summary = Summary()
-    summary.note(outline(verdict))
-    summary.keep(verdict)
+    summary.add(verdict)
     yield "overview", overview.render(report, summary, width=80, verbosity=2, colour=False, listed=True)
     for _, text in comments.on_packets(comments.of(verdict)):
         yield "comment", comment_text(text).decode()

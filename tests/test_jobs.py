@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import forkserver
 from pathlib import Path
@@ -23,7 +23,7 @@ from netprobe.jobs.task import Unit, Wanted
 from netprobe.model import Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import Report
-from netprobe.report.summary import Outline, Summary
+from netprobe.report.summary import Outlines, Summary
 from netprobe.settling import jit
 from netprobe.settling.giving import Outlets
 from netprobe.tables import Place
@@ -80,15 +80,15 @@ def test_verdicts_and_outlines_by_two_processes(captures: Path) -> None:
 
         summary = Summary()
 
-        def note(one: Outline) -> bool:
-            outlines.append(one._replace(like=one.like.rule))  # type: ignore[arg-type]
-            return summary.note(one)
+        def note(some: Outlines) -> Sequence[int]:
+            outlines.append(some)
+            return summary.note(some)
 
         def keep(verdict: Verdict) -> None:
             wanted.append(verdict)
-            summary.keep(verdict)
+            summary.examples.keep(verdict)
 
-        counted = Outlets(outline=note, also=lambda line, tally: also.append((line, tally)))
+        counted = Outlets(outlines=note, clients=True, also=lambda line, tally: also.append((line, tally)))
         analyze.run(AnalyzeOptions(files=files), keep, lambda _: None, counted, each=each)
         whole = analyze.run(AnalyzeOptions(files=files[:2]), lambda _: None, lambda _: None, each=each)
         return outlines, wanted, whole.verdicts, also

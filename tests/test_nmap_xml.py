@@ -183,7 +183,7 @@ def test_an_interrupt_ends_in_whole_files(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with Exports(xml=str(tmp_path / "x.xml"), zeek=str(tmp_path / "conn.log")) as exports:
-        outlets = analyze.Outlets(sinks=exports.sinks, outline=lambda _: False, read=interrupt)
+        outlets = analyze.Outlets(sinks=exports.sinks, outlines=lambda _: (), read=interrupt)
         options = AnalyzeOptions(files=(capture,))
         report: Report = exports.finish(analyze.run(options, lambda _: None, lambda _: None, outlets))
     assert report.interrupted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from netprobe import analyze
 from netprobe.model import Certainty, Citation, Endpoint, Frame, Origin, OriginKind, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus, CrossCheck, Difference, overview
-from netprobe.report.summary import FEW, KEPT, PLACES, Outline, Summary, outline
+from netprobe.report.summary import FEW, KEPT, PLACES, Outlines, Summary, outlined
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
 from tests.samples import STARTED_NS, a_hostile_verdict, a_report, a_verdict, an_up_verdict
@@ -43,8 +44,8 @@ def many(count: int = 100) -> Summary:
 def test_counts_times_and_examples() -> None:
     summary = many()
     assert (summary.total, summary.failed) == (100, 90)
-    assert summary.by_cause == {"reset-by-host-firewall": 90, "up": 10}
     failing, up = summary.causes
+    assert (failing.name, up.name, up.span.count) == ("reset-by-host-firewall", "up", 10)
     assert (failing.span.count, failing.span.frame, failing.span.first_ns) == (90, 2, STARTED_NS + 100_000_000)
     assert failing.span.last_ns == STARTED_NS + 9_900_000_000
     assert up.span.frame == 1
@@ -72,8 +73,8 @@ def test_memory_does_not_follow_the_number_of_servers() -> None:
     assert cause.forgotten == 1
     (place, span), *_ = cause.top(1)
     assert (place.server, span.count) == ("203.0.113.5:22", (total + 2) // 3)
-    assert len(summary.failing) == KEPT
-    assert len(summary.few) == FEW + 1
+    assert len(summary.examples.failing) == KEPT
+    assert len(summary.examples.few) == FEW + 1
     text = overview.render(a_report(), summary)
     assert "more than" in text
     assert ">=3,334" in text
@@ -157,7 +158,8 @@ def test_hostile_text_is_harmless() -> None:
 
 def test_a_list_of_all_has_columns_that_fit() -> None:
     servers = ("203.0.113.5", "203.0.113.5", "2001:db8::1", "203.0.113.5")
-    rows = [overview.row(outline(at(a_verdict(), n, n, server))) for n, server in enumerate(servers, 1)]
+    some = outlined([at(a_verdict(), n, n, server) for n, server in enumerate(servers, 1)])
+    rows = list(overview.attempt_rows(some))
     widths = [len(name) for name in overview.ROW]
     for cells in rows:
         overview.measure(widths, cells)
@@ -176,22 +178,24 @@ def without_facts(path: Path, to: Path) -> Path:
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
-def test_an_outline_says_what_the_verdict_does(path: Path, tmp_path: Path) -> None:
+def test_outlines_say_what_the_verdicts_do(path: Path, tmp_path: Path) -> None:
     """Counted without a diagnosis of each, the table must not differ from what it would be with one."""
-    told: list[Outline] = []
+    told: list[Outlines] = []
     verdicts: list[Verdict] = []
 
-    def note(one: Outline) -> bool:
-        told.append(one)
-        return True
+    def note(some: Outlines) -> Sequence[int]:
+        told.append(some)
+        return range(len(some.which))
 
     options = AnalyzeOptions(files=(without_facts(path, tmp_path / "frames.pcapng"),), compiled=False)
-    analyze.run(options, verdicts.append, lambda _: None, analyze.Outlets(outline=note))
-    assert len(told) == len(verdicts)
-    for one, verdict in zip(told, verdicts, strict=True):
-        own = outline(verdict)
-        assert one[1:] == own[1:]
-        like = one.like
-        assert (like.rule, like.cause, like.state, like.certainty) == (
-            verdict.rule, verdict.cause, verdict.state, verdict.certainty,
-        )  # fmt: skip
+    analyze.run(options, verdicts.append, lambda _: None, analyze.Outlets(outlines=note, clients=True))
+    assert each(told) == each([outlined(verdicts)])
+
+
+def each(told: Sequence[Outlines]) -> list[tuple[object, ...]]:
+    """What is told of every attempt."""
+    return [
+        (some.distinct[n], frame, time_ns, client)
+        for some in told
+        for n, frame, time_ns, client in zip(some.which, some.frames, some.times_ns, some.clients, strict=True)
+    ]

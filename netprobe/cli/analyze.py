@@ -193,8 +193,8 @@ def analyze(
         with exports, BundleFile(asked, notice, options.files) as made, shown.reading() as progress:
             made.heard = progress.read
             outlets = driver.Outlets(
-                lines=shown.on_lines, outline=shown.on_outline, also=opened.also(made.also), sinks=exports.sinks,
-                read=progress.read,
+                lines=shown.on_lines, outlines=shown.on_outlines, clients=everything, also=opened.also(made.also),
+                sinks=exports.sinks, read=progress.read,
             )  # fmt: skip
             report = driver.run(options, shown.on_verdict, notice, outlets, made.packed, **special)
             report = opened.told(made.finish(exports.finish(report)))

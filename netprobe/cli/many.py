@@ -7,13 +7,13 @@ House rules of this file:
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import IO
 
 from netprobe.model import Verdict
 from netprobe.report import Report, overview, table
-from netprobe.report.summary import FEW, Outline, Summary, begun
+from netprobe.report.summary import FEW, Outlines, Summary, begun
 
 # Lines of the list that are written at once.
 _AT_ONCE = 1000
@@ -29,24 +29,24 @@ class Many:
         if everything:
             self._rows = tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
 
-    def note(self, one: Outline) -> bool:
-        """Count one attempt; whether its verdict is wanted, too (`keep`)."""
+    def note(self, some: Outlines) -> Sequence[int]:
+        """Count attempts; the numbers of those whose verdicts are wanted, too (`keep`)."""
         if self._rows is not None:
-            cells = overview.row(one)
-            overview.measure(self._widths, cells)
-            self._rows.write("\t".join(cells) + "\n")  # cells are escaped: no tab, no line end
-        return self._summary.note(one)
+            for cells in overview.attempt_rows(some):
+                overview.measure(self._widths, cells)
+                self._rows.write("\t".join(cells) + "\n")  # cells are escaped: no tab, no line end
+        return self._summary.note(some)
 
     def keep(self, verdict: Verdict) -> None:
         """A verdict that `note` asked for."""
-        self._summary.keep(verdict)
+        self._summary.examples.keep(verdict)
 
     def render(
         self, report: Report, *, width: int | None, height: int | None, verbosity: int, colour: bool, unicode: bool
     ) -> str:
         """The report, without the list of all."""
         if self._summary.total <= FEW:
-            few = tuple(sorted(self._summary.few, key=begun))
+            few = tuple(sorted(self._summary.examples.few, key=begun))
             self._rows = None  # every one of them is shown
             return table.render(
                 replace(report, verdicts=report.verdicts if len(report.verdicts) == len(few) else few),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from netprobe.report import Report, outcome
 
 if TYPE_CHECKING:
     from netprobe.cli.many import Many
+    from netprobe.report.summary import Outlines
 
 
 
@@ -102,8 +103,9 @@ class Presentation:
         self._headed = True
 
     @property
-    def on_outline(self) -> Callable[..., bool] | None:
-        """Takes outlines, where any number of attempts is only counted; else None."""
+    def on_outlines(self) -> Callable[[Outlines], Sequence[int]] | None:
+        """Takes outlines, where any number of attempts is only counted; else None. To list each one
+        (`everything`) takes their clients."""
         return self._many.note if self._many else None
 
     def notice(self, text: str) -> None:

@@ -125,6 +125,6 @@ def sweep(
     exports.notice = shown.notice
     progress = driver.Progress()
     with exports, shown.looking(progress.line):
-        outlets = Outlets(lines=shown.on_lines, outline=shown.on_outline, sinks=exports.sinks)
+        outlets = Outlets(lines=shown.on_lines, outlines=shown.on_outlines, sinks=exports.sinks)
         report = exports.finish(driver.run(asked, shown.on_verdict, shown.notice, outlets, progress))
     raise typer.Exit(shown.finish(report))

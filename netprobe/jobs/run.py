@@ -72,7 +72,8 @@ def by(make: MakeWorkers, *, parquet: Place | None = None) -> Each:
     def each(options: AnalyzeOptions, on_verdict: OnVerdict, notice: Notice, outlets: Outlets) -> Yield:
         wanted = Wanted(
             lines=outlets.lines is not None,
-            outlines=outlets.lines is None and outlets.outline is not None,
+            outlines=outlets.lines is None and outlets.outlines is not None,
+            clients=outlets.clients,
             tallies=outlets.take_rows,
             parquet=parquet,
         )
@@ -259,17 +260,16 @@ class _Giving:
         for kind, one in spool.read(result.spool) if result.spool is not None else ():
             if kind == spool.LINES and outlets.lines is not None:
                 outlets.lines(one)
-            elif kind == spool.OUTLINES and outlets.outline is not None:
-                outline, verdict = one
-                if outlets.outline(outline):
-                    assert verdict is not None
-                    self._on_verdict(verdict)
+            elif kind == spool.OUTLINES and outlets.outlines is not None:
+                outlines, verdicts = one
+                for number in outlets.outlines(outlines):
+                    self._on_verdict(verdicts[number])
             elif kind == spool.TALLIES:
                 outlets.row(*one)
         if result.error is not None:
             return result.error
         assert result.found is not None
-        for verdict in result.found.verdicts if outlets.lines is None and outlets.outline is None else ():
+        for verdict in result.found.verdicts if outlets.lines is None and outlets.outlines is None else ():
             self._on_verdict(verdict)
         return result.found
 

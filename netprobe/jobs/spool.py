@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 LINES = 0  # octets: whole JSON lines
-OUTLINES = 1  # (outline, its verdict or None) each
+OUTLINES = 1  # (outlines of many attempts, the verdicts of some by their numbers) each
 TALLIES = 2  # (JSON line, tally or None) each
 _HEAD = struct.Struct("<BQ")
 _PIECE = 4096  # records put together
@@ -40,10 +40,10 @@ class Spool:
         self._out.write(view)
 
     def record(self, kind: int, record: Any) -> None:
-        """One outline or tally."""
+        """Outlines or one tally."""
         waiting = self._waiting.setdefault(kind, [])
         waiting.append(record)
-        if len(waiting) >= _PIECE:
+        if kind == OUTLINES or len(waiting) >= _PIECE:
             self._put(kind)
 
     def done(self) -> Path | bytes:

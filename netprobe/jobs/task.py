@@ -16,11 +16,12 @@ from netprobe.wire.portion import Portion
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The forms in which attempts are wanted: JSON `lines`, `outlines` for a summary, or else verdicts. `tallies`: each
-    line with what was counted of its packets besides. `parquet`: where tables go."""
+    """The forms in which attempts are wanted: JSON `lines`, `outlines` for a summary (with their `clients`), or else
+    verdicts. `tallies`: each line with what was counted of its packets besides. `parquet`: where tables go."""
 
     lines: bool = False
     outlines: bool = False
+    clients: bool = False
     tallies: bool = False
     parquet: Place | None = None
 

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from netprobe import analyze
@@ -19,7 +20,7 @@ from netprobe.jobs import part
 from netprobe.jobs.spool import OUTLINES, TALLIES, Spool
 from netprobe.jobs.task import Result, Task, Unit, Wanted
 from netprobe.model import Verdict
-from netprobe.report.summary import Outline, Summary
+from netprobe.report.summary import Examples, Outlines
 from netprobe.report.zeek import Tally
 from netprobe.settling.giving import Outlets
 from netprobe.tables import Tables, beside
@@ -127,34 +128,41 @@ class _Taking:
     def __init__(self, spool: Spool | None, wanted: Wanted) -> None:
         self._spool = spool
         self._wanted = wanted
-        self._summary = Summary()
-        self._outline: Outline | None = None
+        self._examples = Examples()
+        self._outlines: Outlines | None = None
+        self._missing: list[int] = []  # the attempts whose verdicts come next
+        self._verdicts: dict[int, Verdict] = {}
 
     def outlets(self, read: _Reading) -> Outlets:
         """What the analysis gets."""
         spool, wanted = self._spool, self._wanted
         return Outlets(
             lines=spool.octets if wanted.lines and spool is not None else None,
-            outline=self._note if wanted.outlines else None,
+            outlines=self._note if wanted.outlines else None,
+            clients=wanted.clients,
             also=self._also if wanted.tallies else None,
             read=read,
         )
 
     def verdict(self, verdict: Verdict) -> None:
-        """The verdict of the outline noted last; where verdicts are wanted, they are in the analysis."""
-        if self._outline is not None and self._spool is not None:
-            self._summary.keep(verdict)
-            self._spool.record(OUTLINES, (self._outline, verdict))
-            self._outline = None
+        """The next verdict of the outlines noted last; where verdicts are wanted, they are in the analysis."""
+        if self._missing:
+            self._examples.keep(verdict)
+            self._verdicts[self._missing.pop(0)] = verdict
+            self._record()
 
-    def _note(self, outline: Outline) -> bool:
-        # Whoever orders has seen at least as many attempts when this one's turn comes: it wants no more than these.
-        if self._summary.note(outline):
-            self._outline = outline
-            return True
-        assert self._spool is not None
-        self._spool.record(OUTLINES, (outline, None))
-        return False
+    def _note(self, outlines: Outlines) -> Sequence[int]:
+        # Whoever orders has seen at least as many attempts when these come: it wants no verdicts but some of these.
+        wanted = self._examples.wanted(outlines)
+        self._outlines, self._missing, self._verdicts = outlines, list(wanted), {}
+        self._record()
+        return wanted
+
+    def _record(self) -> None:
+        """Outlines and their verdicts, when these are all there."""
+        if not self._missing:
+            assert self._spool is not None
+            self._spool.record(OUTLINES, (self._outlines, self._verdicts))
 
     def _also(self, line: str, tally: Tally | None) -> None:
         assert self._spool is not None

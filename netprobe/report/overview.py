@@ -16,7 +16,7 @@ from netprobe.report import Report, pair
 from netprobe.report.columns import Layout, columns, ljust
 from netprobe.report.details import Drawing, block, entry, heading
 from netprobe.report.paint import Paint, fold, painted, plain
-from netprobe.report.summary import PLACES, Cause, Outline, Span, Summary, begun, outline
+from netprobe.report.summary import PLACES, Cause, Outlines, Span, Summary, begun, outlined
 from netprobe.report.table import GAP, closing, excess, fold_cells, stacked, too_narrow
 
 # Rows of servers in the summary, over all causes, and for one cause.
@@ -66,7 +66,7 @@ def _rendered(
     if report.pair is not None:
         parts.insert(1, "\n".join(fold(line, width) for line in pair.summary(report)))
     if verbosity >= 0:
-        if listed and summary.failing:
+        if listed and summary.examples.failing:
             parts.append(_failing(summary, width, paint, OTHERS[report.command == "scan"]))
         drawing = Drawing(report, unicode=unicode) if verbosity > 0 else None
         parts.extend(_explained(summary, width, verbosity, paint, drawing, explained))
@@ -149,17 +149,18 @@ def _span_row(name: str, place: str, span: Span, total: int, whole: Span, at_lea
 # --------------------------------------------------------------------------- attempts one by one
 
 
-def row(one: Outline, whole: Span | None = None) -> list[str]:
-    """The cells of one attempt, for the columns of ROW. Without `whole`, times have their date."""
-    verdict = one.like
-    sure = "" if verdict.cause == "up" or verdict.certainty is Certainty.CERTAIN else f" ({verdict.certainty})"
-    time = (_time(one.time_ns, whole) if whole else _date(one.time_ns, 3)) if one.time_ns else "-"
-    frame = str(one.frame or "-")
-    return [frame, time, one.client, one.server, verdict.state, f"{verdict.cause}{sure}", one.where]
+def attempt_rows(some: Outlines, whole: Span | None = None) -> Iterator[list[str]]:
+    """The cells of each attempt, for the columns of ROW; the clients have to be told. Without `whole`, times have their
+    date."""
+    for n, frame, time_ns, client in zip(some.which, some.frames, some.times_ns, some.clients, strict=True):
+        one = some.distinct[n]
+        sure = "" if one.cause == "up" or one.certainty is Certainty.CERTAIN else f" ({one.certainty})"
+        time = (_time(time_ns, whole) if whole else _date(time_ns, 3)) if time_ns else "-"
+        yield [str(frame or "-"), time, client, one.server, one.state, f"{one.cause}{sure}", one.where]
 
 
 def attempts(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """Rows that were made by `row`, as lines of a table whose columns are so wide (see `measure`), header first."""
+    """Rows that `attempt_rows` made, as lines of a table whose columns are so wide (see `measure`), header first."""
     yield _padded(ROW, widths)
     for cells in rows:
         yield _padded(cells, widths)
@@ -180,9 +181,9 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _failing(summary: Summary, width: int | None, paint: Paint, others: str) -> str:
-    shown = sorted(summary.failing, key=begun)
+    shown = sorted(summary.examples.failing, key=begun)
     layout = Layout()
-    hidden = [[layout.hide(cell) for cell in row(outline(verdict), summary.span)] for verdict in shown]
+    hidden = [[layout.hide(cell) for cell in cells] for cells in attempt_rows(outlined(shown), summary.span)]
     headers, rows = _narrowed(ROW, hidden, width, ("STATE", "TIME"))
     if excess(headers, rows, width) > 0:
         for cells in rows:

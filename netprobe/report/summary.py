@@ -1,18 +1,20 @@
 """What any number of verdicts come to: by cause, server and origin, in memory that doesn't follow their number.
 
 House rules of this file:
-1. Verdicts come one by one, in any order; none is kept but the examples.
+1. Attempts come many at once, in any order, as columns of numbers; no verdict is kept but the examples.
 2. Counts of causes and rules are exact. Those of servers are exact until a cause has more than PLACES of them; from
    then on they are lower bounds, and say so.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
-from netprobe.model import Verdict
+from netprobe.model import Certainty, State, Verdict
 from netprobe.report.details import where
 from netprobe.report.escape import escape
 
@@ -42,7 +44,8 @@ class Span:
         if not self.first_ns or time_ns < self.first_ns:
             self.first_ns = time_ns
             self.frame = frame
-        self.last_ns = max(self.last_ns, time_ns)
+        if time_ns > self.last_ns:  # noqa: PLR1730 - max() takes three times as long, for each attempt
+            self.last_ns = time_ns
 
 
 class Place(NamedTuple):
@@ -53,15 +56,29 @@ class Place(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What a summary counts of one attempt. `like`: a verdict of the same rule, state, cause and certainty, whose
-    addresses, ports, frames and times need not be this attempt's; the rest is, as it will be shown."""
+    """What a summary tells attempts apart by. `server`: address and port; it and `where` are harmless text."""
 
-    like: Verdict
+    rule: str
+    state: State
+    cause: str
+    certainty: Certainty
     server: str
-    client: str
     where: str
-    frame: int
-    time_ns: int
+
+
+class Outlines(NamedTuple):
+    """Attempts as columns, in the order in which they settled.
+
+    `distinct`: every outline among them, once; `which`: of each attempt, the index of its own there; `frames`: the
+    number of its first packet; `times_ns`: when that came (0 where no packet shows it); `clients`: address and port,
+    harmless; none where nobody asked for them.
+    """
+
+    distinct: Sequence[Outline]
+    which: Sequence[int]
+    frames: Sequence[int]
+    times_ns: Sequence[int]
+    clients: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -85,101 +102,138 @@ class Cause:
         self.places = dict(ordered[:PLACES])
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Kind:
     """All attempts that one rule decided, and the verdict of one of them."""
 
     example: Verdict
-    count: int = 0
+    count: int
+
+
+class Examples:
+    """The verdicts that a summary shows: `few`, the first of all; `failing`, the first that are not up; of each rule
+    one (`of_rule`)."""
+
+    def __init__(self) -> None:
+        self.few: list[Verdict] = []
+        self.failing: list[Verdict] = []
+        self.of_rule: dict[str, Verdict] = {}
+
+    def wanted(self, some: Outlines) -> Sequence[int]:
+        """Those attempts whose verdicts belong here, by their numbers, in order: each has to be given to `keep`."""
+        failing = [one.cause != "up" for one in some.distinct]
+        found = set(range(min(FEW + 1 - len(self.few), len(some.which))))
+        more = KEPT - len(self.failing)
+        if more:
+            found.update(islice((number for number, n in enumerate(some.which) if failing[n]), more))
+        first: dict[str, int] = {}
+        for n, one in enumerate(some.distinct):
+            if failing[n] and one.rule not in self.of_rule:
+                first[one.rule] = min(some.which.index(n), first.get(one.rule, len(some.which)))
+        return sorted(found.union(first.values()))
+
+    def keep(self, verdict: Verdict) -> None:
+        """Remember a verdict that was wanted."""
+        if len(self.few) <= FEW:
+            self.few.append(verdict)
+        if verdict.cause == "up":
+            return
+        if len(self.failing) < KEPT:
+            self.failing.append(verdict)
+        self.of_rule.setdefault(verdict.rule, verdict)
 
 
 class Summary:
-    """Counts and examples of verdicts. `kept`: how many failing ones are remembered whole."""
+    """Counts and examples of verdicts. `span`: of all attempts."""
 
-    def __init__(self, *, kept: int = KEPT) -> None:
-        self.total = 0
-        self.failed = 0
+    def __init__(self) -> None:
         self.span = Span()
-        self.few: list[Verdict] = []
-        self.failing: list[Verdict] = []
-        self._kept = kept
-        self._counts: dict[str, int] = {}
+        self.examples = Examples()
         self._causes: dict[str, Cause] = {}
-        self._kinds: dict[str, Kind] = {}
+        self._rules: Counter[str] = Counter()  # of failing attempts
 
     @property
-    def by_cause(self) -> dict[str, int]:
-        """How many attempts have each cause, the most frequent first."""
-        return dict(sorted(self._counts.items(), key=lambda item: -item[1]))
+    def total(self) -> int:
+        """How many attempts there are."""
+        return self.span.count
+
+    @property
+    def failed(self) -> int:
+        """How many of them are not up."""
+        return self._rules.total()
 
     @property
     def causes(self) -> list[Cause]:
-        """What there is to tell of each cause, the most frequent first. Without what was only tallied."""
+        """What there is to tell of each cause, the most frequent first."""
         return sorted(self._causes.values(), key=lambda cause: -cause.span.count)
 
     @property
     def kinds(self) -> list[Kind]:
         """The rules that decided failing attempts, the most frequent first."""
-        return sorted(self._kinds.values(), key=lambda kind: -kind.count)
+        found = [Kind(example, self._rules[rule]) for rule, example in self.examples.of_rule.items()]
+        return sorted(found, key=lambda kind: -kind.count)
 
-    def tally(self, cause: str, count: int = 1) -> None:
-        """Count attempts of which nothing else will be told."""
-        self.total += count
-        self._counts[cause] = self._counts.get(cause, 0) + count
-        if cause != "up":
-            self.failed += count
+    def add(self, *verdicts: Verdict) -> None:
+        """Count these, and keep what is wanted of them."""
+        for number in self.note(outlined(verdicts)):
+            self.examples.keep(verdicts[number])
 
-    def add(self, verdict: Verdict) -> None:
-        """One verdict."""
-        if self.note(outline(verdict)):
-            self.keep(verdict)
+    def note(self, some: Outlines) -> Sequence[int]:
+        """Count these attempts. Returns those whose verdicts are wanted: see Examples."""
+        whole = self.span
+        spans: dict[int, tuple[Span, Span]] = {}  # of its cause, and of its server
+        for n, frame, time_ns in zip(some.which, some.frames, some.times_ns, strict=True):
+            found = spans.get(n)
+            if found is None:
+                found = spans[n] = self._spans(some.distinct[n], spans)
+            cause, place = found
+            whole.add(frame, time_ns)
+            cause.add(frame, time_ns)
+            place.add(frame, time_ns)
+        for n, count in Counter(some.which).items():
+            if some.distinct[n].cause != "up":
+                self._rules[some.distinct[n].rule] += count
+        return self.examples.wanted(some)
 
-    def note(self, one: Outline) -> bool:
-        """Count one attempt. Whether its verdict itself is wanted: give it to `keep` then."""
-        verdict = one.like
-        self.tally(verdict.cause)
-        self.span.add(one.frame, one.time_ns)
-        cause = self._causes.get(verdict.cause)
+    def _spans(self, one: Outline, known: dict[int, tuple[Span, Span]]) -> tuple[Span, Span]:
+        """Where attempts with this outline are counted. `known`: what was told before; emptied where it may not hold
+        any more."""
+        cause = self._causes.get(one.cause)
         if cause is None:
-            cause = self._causes[verdict.cause] = Cause(verdict.cause)
-        cause.span.add(one.frame, one.time_ns)
+            cause = self._causes[one.cause] = Cause(one.cause)
         key = Place(one.server, one.where)
         place = cause.places.get(key)
         if place is None:
             if len(cause.places) >= 2 * PLACES:
                 cause.forget()
+                known.clear()
             place = cause.places[key] = Span()
-        place.add(one.frame, one.time_ns)
-        if verdict.cause == "up":
-            return len(self.few) <= FEW
-        kind = self._kinds.get(verdict.rule)
-        if kind is not None:
-            kind.count += 1
-        return kind is None or len(self.few) <= FEW or len(self.failing) < self._kept
+        return cause.span, place
 
-    def keep(self, verdict: Verdict) -> None:
-        """Remember a verdict that `note` wanted."""
-        if len(self.few) <= FEW:
-            self.few.append(verdict)
-        if verdict.cause == "up":
-            return
-        if len(self.failing) < self._kept:
-            self.failing.append(verdict)
-        if verdict.rule not in self._kinds:
-            self._kinds[verdict.rule] = Kind(verdict, 1)
+
+def outlined(verdicts: Sequence[Verdict]) -> Outlines:
+    """The outlines of these verdicts, with their clients."""
+    distinct: dict[Outline, int] = {}
+    which = [distinct.setdefault(outline(verdict), len(distinct)) for verdict in verdicts]
+    frames, times = zip(*map(begun, verdicts), strict=True) if verdicts else ((), ())
+    return Outlines(tuple(distinct), which, frames, times, [client(verdict) for verdict in verdicts])
 
 
 def outline(verdict: Verdict) -> Outline:
-    """What a summary counts of this verdict."""
-    frame, time_ns = begun(verdict)
+    """What a summary tells this verdict apart by."""
     return Outline(
-        like=verdict,
+        rule=verdict.rule,
+        state=verdict.state,
+        cause=verdict.cause,
+        certainty=verdict.certainty,
         server=endpoint(verdict.address or verdict.target, verdict.port),
-        client=escape(str(verdict.client)) if verdict.client else "-",
         where="-" if verdict.cause == "up" else where(verdict.origin, verdict.address),
-        frame=frame,
-        time_ns=time_ns,
     )
+
+
+def client(verdict: Verdict) -> str:
+    """The client's address and port, harmless."""
+    return escape(str(verdict.client)) if verdict.client else "-"
 
 
 def endpoint(address: str, port: int) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from netprobe.model import Verdict
 from netprobe.selection import Selection
-from netprobe.settling.kinds import Settling
-from netprobe.settling.lines import Lines
+from netprobe.settling.kinds import Kind, Settling
+from netprobe.settling.lines import ROWS_AT_ONCE, Lines
 from netprobe.settling.outlets import NO_OUTLETS, Outlets
-from netprobe.settling.outlines import Outlines, address_at
+from netprobe.settling.outlines import Outlining, address_at
 from netprobe.settling.tally import tally
 from netprobe.tracker import Engine, columns
 
@@ -43,11 +44,11 @@ class Giving:
         self._selection = selection
         self._on_verdict = on_verdict
         self._on_lines = outlets.lines
-        self._on_outline = outlets.outline
+        self._on_outlines = outlets.outlines
         self._also = outlets.also
         plain = outlets.lines is not None and selection.everything and decisive is None and outlets.also is None
         self._lines = Lines(settling, engine, outlets.lines) if plain and outlets.lines is not None else None
-        self._outlines = Outlines(settling)
+        self._outlining = Outlining(settling, clients=outlets.clients)
         self._marks = marks
         self._decisive = decisive
         self.verdicts: list[tuple[int, Verdict]] = []
@@ -65,21 +66,32 @@ class Giving:
         if self._lines is not None:
             self._lines.give(settled, self.causes)
             return
+        rows = self._settling.kinds(settled)
+        while some := list(islice(rows, ROWS_AT_ONCE)):
+            if not self._selection.everything:
+                table = self._settling.tracker.table
+                some = [(row, kind) for row, kind in some if self._selected(table[row], kind.verdict)]
+            self._give(some)
+
+    def _give(self, some: Sequence[tuple[int, Kind]]) -> None:
+        """These rows are wanted."""
         settling, table = self._settling, self._settling.tracker.table
-        for row, kind in settling.kinds(settled):
-            if not self._selection.everything and not self._selected(table[row], kind.verdict):
-                continue
-            self.causes[kind.verdict.cause] += 1
-            if self._decisive is not None and self._decisive.wants(kind.verdict.rule):
-                self._decisive.take(settling.line(row, kind))
-            if self._also is not None:
+        self.causes.update(kind.verdict.cause for _, kind in some)
+        if self._decisive is not None:
+            for row, kind in some:
+                if self._decisive.wants(kind.verdict.rule):
+                    self._decisive.take(settling.line(row, kind))
+        if self._also is not None:
+            for row, kind in some:
                 self._also(settling.line(row, kind), tally(table[row]))
-            if self._on_lines is not None:
+        if self._on_lines is not None:
+            for row, kind in some:
                 self._on_lines(settling.line(row, kind).encode("ascii"))
-            elif self._on_outline is not None:
-                if self._on_outline(self._outlines.outline(row, kind)):
-                    self._on_verdict(settling.verdict(row))
-            else:
+        elif self._on_outlines is not None:
+            for number in self._on_outlines(self._outlining.outlines(some)):
+                self._on_verdict(settling.verdict(some[number][0]))
+        else:
+            for row, _ in some:
                 verdict = settling.verdict(row)
                 self.verdicts.append((int(table[row][columns.BORN]), verdict))
                 self._on_verdict(verdict)

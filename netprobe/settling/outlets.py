@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netprobe.report.rows import Sink
-    from netprobe.report.summary import Outline
+    from netprobe.report.summary import Outlines
     from netprobe.report.zeek import Tally
 
 
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 class Outlets:
     """Other ways for what is found, for those who want it faster than one verdict after the other.
 
-    `lines`: gets JSON lines, instead of the verdicts. `outline`: told of each attempt, says whether it wants its
-    verdict, too. With either, verdicts of a stranger's capture are not kept. `also`: gets each verdict's JSON line
-    besides whatever else is asked for, and what of its packets was counted, None where nothing was. `sinks`: get the
-    same as templates and values, which is much faster where there are many. `read`: the file's
-    name, how many of its bytes have been read, and how many there are (0 where nobody knows).
+    `lines`: gets JSON lines, instead of the verdicts. `outlines`: told of attempts, many at once, with their `clients`
+    where that is set; says by their numbers which verdicts it wants, too, and gets them next, in that order. With
+    either, verdicts of a stranger's capture are not kept. `also`: gets each verdict's JSON line besides whatever else
+    is asked for, and what of its packets was counted, None where nothing was. `sinks`: get the same as templates and
+    values, which is much faster where there are many. `read`: the file's name, how many of its bytes have been read,
+    and how many there are (0 where nobody knows).
     """
 
     lines: Callable[[bytes], None] | None = None
-    outline: Callable[[Outline], bool] | None = None
+    outlines: Callable[[Outlines], Sequence[int]] | None = None
+    clients: bool = False
     also: Callable[[str, Tally | None], None] | None = None
     sinks: Sequence[Sink] = ()
     read: Callable[[str, int, int], None] | None = None

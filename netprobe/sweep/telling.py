@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from netprobe.model import Verdict
 from netprobe.report import json
 from netprobe.report.details import where
-from netprobe.report.summary import Outline, endpoint, outline
+from netprobe.report.summary import Outline, Outlines, endpoint, outlined
 from netprobe.settling import patterns
 from netprobe.settling.outlets import Outlets
 from netprobe.sweep.kinds import Ends, Kind
@@ -91,8 +91,8 @@ class Telling:
             for sink in outlets.sinks:
                 for line in lines.splitlines(keepends=True):
                     sink.row(line, None)
-        if outlets.outline is not None:
-            self._outlines(kind, rows, outlets.outline)
+        if outlets.outlines is not None:
+            self._outlines(kind, rows, outlets.outlines)
         self.frames += 2 * count
 
     def give(self, verdict: Verdict) -> None:
@@ -104,7 +104,7 @@ class Telling:
             outlets.lines(json.line(verdict).encode("ascii"))
         for sink in outlets.sinks:
             sink.row(json.line(verdict), None)
-        if outlets.outline is not None and outlets.outline(outline(verdict)):
+        if outlets.outlines is not None and outlets.outlines(outlined([verdict])):
             self._on_verdict(verdict)
 
     def _lines(self, kind: Kind, rows: Rows) -> str:
@@ -142,7 +142,7 @@ class Telling:
         assert gap == patterns.WAITED, gap
         return list(map(str, ((rows.now_ns - rows.sent + 500_000_000) // SECOND).tolist()))
 
-    def _outlines(self, kind: Kind, rows: Rows, note: Callable[[Outline], bool]) -> None:
+    def _outlines(self, kind: Kind, rows: Rows, note: Callable[[Outlines], Sequence[int]]) -> None:
         like = kind.verdict
         place = "-" if like.cause == "up" else where(like.origin, like.address)
         made_up = like.origin.address
@@ -152,13 +152,17 @@ class Telling:
             senders = texts(self._version, rows.sender_high, rows.sender_low)
         if made_up is None and kind.errs:
             senders = texts(self._version, rows.sender_high, rows.sender_low)
-        for n, (target, sender) in enumerate(zip(targets, senders, strict=True)):
+        told = (like.rule, like.state, like.cause, like.certainty)
+        distinct: dict[Outline, int] = {}
+        which = []
+        for target, sender in zip(targets, senders, strict=True):
             said = place if made_up is None else place.replace(made_up, sender)
-            client = endpoint(self._source, int(rows.client_ports[n]))
-            frame, sent, heard = self.frames + 1 + 2 * n, int(rows.sent[n]), int(rows.heard[n])
-            if note(Outline(like, endpoint(target, rows.port), client, said, frame, sent)):
-                ends = Ends(target, self._source, int(rows.client_ports[n]), sender)
-                self._on_verdict(kind.one(ends, frame, sent, heard, rows.now_ns))
+            which.append(distinct.setdefault(Outline(*told, endpoint(target, rows.port), said), len(distinct)))
+        frames = range(self.frames + 1, self.frames + 1 + 2 * len(targets), 2)
+        sent = rows.sent.tolist()
+        for n in note(Outlines(tuple(distinct), which, frames, sent)):
+            ends = Ends(targets[n], self._source, int(rows.client_ports[n]), senders[n])
+            self._on_verdict(kind.one(ends, frames[n], sent[n], int(rows.heard[n]), rows.now_ns))
 
 
 def seconds(times: NDArray[np.int64]) -> list[str]:
