@@ -195,7 +195,7 @@ def test_outlines_say_what_the_verdicts_do(path: Path, tmp_path: Path) -> None:
 def each(told: Sequence[Outlines]) -> list[tuple[object, ...]]:
     """What is told of every attempt."""
     return [
-        (some.distinct[n], frame, time_ns, client)
+        (some.outlines[n], frame, time_ns, client)
         for some in told
         for n, frame, time_ns, client in zip(some.which, some.frames, some.times_ns, some.clients, strict=True)
     ]

@@ -153,10 +153,10 @@ def attempt_rows(some: Outlines, whole: Span | None = None) -> Iterator[list[str
     """The cells of each attempt, for the columns of ROW; the clients have to be told. Without `whole`, times have their
     date."""
     for n, frame, time_ns, client in zip(some.which, some.frames, some.times_ns, some.clients, strict=True):
-        one = some.distinct[n]
+        one = some.outlines[n]
         sure = "" if one.cause == "up" or one.certainty is Certainty.CERTAIN else f" ({one.certainty})"
         time = (_time(time_ns, whole) if whole else _date(time_ns, 3)) if time_ns else "-"
-        yield [str(frame or "-"), time, client, one.server, one.state, f"{one.cause}{sure}", one.where]
+        yield [str(frame or "-"), time, client, one.place.server, one.state, f"{one.cause}{sure}", one.place.where]
 
 
 def attempts(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:

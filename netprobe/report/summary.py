@@ -49,32 +49,31 @@ class Span:
 
 
 class Place(NamedTuple):
-    """A server, and who answered for it."""
+    """A server (address and port), and who answered for it; harmless texts."""
 
     server: str
     where: str
 
 
 class Outline(NamedTuple):
-    """What a summary tells attempts apart by. `server`: address and port; it and `where` are harmless text."""
+    """What a summary tells attempts apart by."""
 
     rule: str
     state: State
     cause: str
     certainty: Certainty
-    server: str
-    where: str
+    place: Place
 
 
 class Outlines(NamedTuple):
     """Attempts as columns, in the order in which they settled.
 
-    `distinct`: every outline among them, once; `which`: of each attempt, the index of its own there; `frames`: the
+    `outlines`: those that attempts among them have; `which`: of each attempt, the index of its own there; `frames`: the
     number of its first packet; `times_ns`: when that came (0 where no packet shows it); `clients`: address and port,
     harmless; none where nobody asked for them.
     """
 
-    distinct: Sequence[Outline]
+    outlines: Sequence[Outline]
     which: Sequence[int]
     frames: Sequence[int]
     times_ns: Sequence[int]
@@ -121,13 +120,13 @@ class Examples:
 
     def wanted(self, some: Outlines) -> Sequence[int]:
         """Those attempts whose verdicts belong here, by their numbers, in order: each has to be given to `keep`."""
-        failing = [one.cause != "up" for one in some.distinct]
+        failing = [one.cause != "up" for one in some.outlines]
         found = set(range(min(FEW + 1 - len(self.few), len(some.which))))
         more = KEPT - len(self.failing)
         if more:
             found.update(islice((number for number, n in enumerate(some.which) if failing[n]), more))
         first: dict[str, int] = {}
-        for n, one in enumerate(some.distinct):
+        for n, one in enumerate(some.outlines):
             if failing[n] and one.rule not in self.of_rule:
                 first[one.rule] = min(some.which.index(n), first.get(one.rule, len(some.which)))
         return sorted(found.union(first.values()))
@@ -144,18 +143,25 @@ class Examples:
 
 
 class Summary:
-    """Counts and examples of verdicts. `span`: of all attempts."""
+    """Counts and examples of verdicts."""
 
     def __init__(self) -> None:
-        self.span = Span()
         self.examples = Examples()
         self._causes: dict[str, Cause] = {}
         self._rules: Counter[str] = Counter()  # of failing attempts
 
     @property
+    def span(self) -> Span:
+        """All attempts."""
+        spans = [cause.span for cause in self._causes.values()]
+        first = min((span for span in spans if span.first_ns), key=lambda span: span.first_ns, default=Span())
+        last_ns = max((span.last_ns for span in spans), default=0)
+        return Span(self.total, first.first_ns, last_ns, first.frame)
+
+    @property
     def total(self) -> int:
         """How many attempts there are."""
-        return self.span.count
+        return sum(cause.span.count for cause in self._causes.values())
 
     @property
     def failed(self) -> int:
@@ -180,19 +186,17 @@ class Summary:
 
     def note(self, some: Outlines) -> Sequence[int]:
         """Count these attempts. Returns those whose verdicts are wanted: see Examples."""
-        whole = self.span
         spans: dict[int, tuple[Span, Span]] = {}  # of its cause, and of its server
         for n, frame, time_ns in zip(some.which, some.frames, some.times_ns, strict=True):
             found = spans.get(n)
             if found is None:
-                found = spans[n] = self._spans(some.distinct[n], spans)
+                found = spans[n] = self._spans(some.outlines[n], spans)
             cause, place = found
-            whole.add(frame, time_ns)
             cause.add(frame, time_ns)
             place.add(frame, time_ns)
         for n, count in Counter(some.which).items():
-            if some.distinct[n].cause != "up":
-                self._rules[some.distinct[n].rule] += count
+            if some.outlines[n].cause != "up":
+                self._rules[some.outlines[n].rule] += count
         return self.examples.wanted(some)
 
     def _spans(self, one: Outline, known: dict[int, tuple[Span, Span]]) -> tuple[Span, Span]:
@@ -201,22 +205,25 @@ class Summary:
         cause = self._causes.get(one.cause)
         if cause is None:
             cause = self._causes[one.cause] = Cause(one.cause)
-        key = Place(one.server, one.where)
-        place = cause.places.get(key)
+        place = cause.places.get(one.place)
         if place is None:
             if len(cause.places) >= 2 * PLACES:
                 cause.forget()
                 known.clear()
-            place = cause.places[key] = Span()
+            place = cause.places[one.place] = Span()
         return cause.span, place
 
 
 def outlined(verdicts: Sequence[Verdict]) -> Outlines:
     """The outlines of these verdicts, with their clients."""
-    distinct: dict[Outline, int] = {}
-    which = [distinct.setdefault(outline(verdict), len(distinct)) for verdict in verdicts]
-    frames, times = zip(*map(begun, verdicts), strict=True) if verdicts else ((), ())
-    return Outlines(tuple(distinct), which, frames, times, [client(verdict) for verdict in verdicts])
+    starts = [begun(verdict) for verdict in verdicts]
+    return Outlines(
+        [outline(verdict) for verdict in verdicts],
+        range(len(verdicts)),
+        [frame for frame, _ in starts],
+        [time_ns for _, time_ns in starts],
+        [client(verdict) for verdict in verdicts],
+    )
 
 
 def outline(verdict: Verdict) -> Outline:
@@ -226,8 +233,10 @@ def outline(verdict: Verdict) -> Outline:
         state=verdict.state,
         cause=verdict.cause,
         certainty=verdict.certainty,
-        server=endpoint(verdict.address or verdict.target, verdict.port),
-        where="-" if verdict.cause == "up" else where(verdict.origin, verdict.address),
+        place=Place(
+            server=endpoint(verdict.address or verdict.target, verdict.port),
+            where="-" if verdict.cause == "up" else where(verdict.origin, verdict.address),
+        ),
     )
 
 

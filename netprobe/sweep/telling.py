@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from netprobe.model import Verdict
 from netprobe.report import json
 from netprobe.report.details import where
-from netprobe.report.summary import Outline, Outlines, endpoint, outlined
+from netprobe.report.summary import Outline, Outlines, Place, endpoint, outlined
 from netprobe.settling import patterns
 from netprobe.settling.outlets import Outlets
 from netprobe.sweep.kinds import Ends, Kind
@@ -153,14 +153,12 @@ class Telling:
         if made_up is None and kind.errs:
             senders = texts(self._version, rows.sender_high, rows.sender_low)
         told = (like.rule, like.state, like.cause, like.certainty)
-        distinct: dict[Outline, int] = {}
-        which = []
-        for target, sender in zip(targets, senders, strict=True):
-            said = place if made_up is None else place.replace(made_up, sender)
-            which.append(distinct.setdefault(Outline(*told, endpoint(target, rows.port), said), len(distinct)))
+        places = [place] * len(targets) if made_up is None else [place.replace(made_up, sender) for sender in senders]
+        servers = [endpoint(target, rows.port) for target in targets]
+        outlines = [Outline(*told, Place(*both)) for both in zip(servers, places, strict=True)]
         frames = range(self.frames + 1, self.frames + 1 + 2 * len(targets), 2)
         sent = rows.sent.tolist()
-        for n in note(Outlines(tuple(distinct), which, frames, sent)):
+        for n in note(Outlines(outlines, range(len(outlines)), frames, sent)):
             ends = Ends(targets[n], self._source, int(rows.client_ports[n]), senders[n])
             self._on_verdict(kind.one(ends, frames[n], sent[n], int(rows.heard[n]), rows.now_ns))
 
