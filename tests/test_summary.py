@@ -13,9 +13,12 @@ from netprobe import analyze
 from netprobe.model import Certainty, Citation, Endpoint, Frame, Origin, OriginKind, Verdict
 from netprobe.options import AnalyzeOptions
 from netprobe.report import CaptureStatus, CrossCheck, Difference, overview
+from netprobe.report import summary as summaries
 from netprobe.report.summary import FEW, KEPT, PLACES, Outlines, Summary, outlined
+from netprobe.settling import giving, jit
 from netprobe.wire.capture import CaptureReader
 from netprobe.wire.writer import CaptureWriter
+from tests.capture_bench import write
 from tests.samples import STARTED_NS, a_hostile_verdict, a_report, a_verdict, an_up_verdict
 
 CAPTURES = sorted((Path(__file__).parent.parent / "captures").glob("*.pcapng"))
@@ -199,3 +202,29 @@ def each(told: Sequence[Outlines]) -> list[tuple[object, ...]]:
         for some in told
         for n, frame, time_ns, client in zip(some.which, some.frames, some.times_ns, some.clients, strict=True)
     ]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_many_at_once_are_counted_as_one_by_one(
+    compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts, times, frames, examples, the order of equals, and which servers are forgotten when."""
+    if compiled and not jit.available():
+        pytest.skip("nothing is compiled here")
+    monkeypatch.setattr(summaries, "PLACES", 4)
+    monkeypatch.setattr(giving, "ROWS_AT_ONCE", 64)
+    write(tmp_path / "some.pcap", 400, 12)
+    write(tmp_path / "others.pcap", 300, 30)
+    options = AnalyzeOptions(files=(tmp_path / "some.pcap", tmp_path / "others.pcap"), compiled=compiled)
+    at_once, one_by_one = Summary(), Summary()
+    analyze.run(options, at_once.examples.keep, lambda _: None, analyze.Outlets(outlines=at_once.note))
+    analyze.run(options, one_by_one.add, lambda _: None)
+    assert at_once.total == 700
+    assert all(cause.forgotten for cause in at_once.causes[:3])
+    assert contents(at_once) == contents(one_by_one)
+
+
+def contents(summary: Summary) -> tuple[object, ...]:
+    """All that a report takes from a summary, and what it goes on from."""
+    causes = [(cause.name, cause.span, list(cause.places.items()), cause.forgotten) for cause in summary.causes]
+    return summary.span, causes, summary.kinds, summary.examples.few, summary.examples.failing
