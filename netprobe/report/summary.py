@@ -68,9 +68,9 @@ class Outline(NamedTuple):
 class Outlines(NamedTuple):
     """Attempts as columns, in the order in which they settled.
 
-    `outlines`: those that attempts among them have; `which`: of each attempt, the index of its own there; `frames`: the
-    number of its first packet; `times_ns`: when that came (0 where no packet shows it); `clients`: address and port,
-    harmless; none where nobody asked for them.
+    `outlines`: those that attempts among them have, in the order of the first of these; `which`: of each attempt, the
+    index of its own there; `frames`: the number of its first packet; `times_ns`: when that came, in nanoseconds since
+    the epoch (0 where no packet shows it); `clients`: address and port, harmless; none where nobody asked for them.
     """
 
     outlines: Sequence[Outline]
@@ -127,8 +127,8 @@ class Examples:
             found.update(islice((number for number, n in enumerate(some.which) if failing[n]), more))
         first: dict[str, int] = {}
         for n, one in enumerate(some.outlines):
-            if failing[n] and one.rule not in self.of_rule:
-                first[one.rule] = min(some.which.index(n), first.get(one.rule, len(some.which)))
+            if failing[n] and one.rule not in self.of_rule and one.rule not in first:
+                first[one.rule] = some.which.index(n)
         return sorted(found.union(first.values()))
 
     def keep(self, verdict: Verdict) -> None:
