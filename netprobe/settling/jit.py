@@ -22,6 +22,7 @@ from typing import Any
 
 from netprobe.settling import numba_inside
 from netprobe.tracker import octets
+from netprobe.wire import index
 
 ENVIRONMENT = "NETPROBE_INTERPRETED"  # set to anything, nothing is ever compiled
 
@@ -59,13 +60,15 @@ def compiled(
     numba.config.CACHE_DIR = str(into)  # type: ignore[attr-defined]
     wanted, inner, outer = set(entries), set(inlined), set(apart)
     twins: dict[Any, Any] = {octets.borrowed: numba_inside.borrowed(), octets.copy: numba_inside.copied()}
+    sources_of = {index.four: index.four_by_octets}  # where the interpreter has a quicker way than Numba knows
     spaces = []
     for module in sources:
         space = dict(vars(module))
         spaces.append(space)
         for name, value in vars(module).items():
             if isinstance(value, FunctionType) and value.__module__ == module.__name__ and value not in twins:
-                twin = FunctionType(value.__code__, space, name, value.__defaults__, value.__closure__)
+                source = sources_of.get(value, value)
+                twin = FunctionType(source.__code__, space, name, source.__defaults__, source.__closure__)
                 twin.__module__ = value.__module__
                 twin.__qualname__ = value.__qualname__
                 options: dict[str, Any] = {"cache": value in wanted, "no_cpython_wrapper": value not in wanted}
