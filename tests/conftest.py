@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.browsing import chromium
+
+# Of every property test that doesn't say otherwise. No deadline: that would measure the machine.
+settings.register_profile("ci", max_examples=2000, derandomize=True, deadline=None)
+settings.register_profile("quick", max_examples=100, deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "quick")
 
 
 @pytest.fixture

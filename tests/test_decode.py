@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import random
 import struct
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from functools import cache
 from typing import Any, overload
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netprobe.attempts import address
@@ -33,10 +32,6 @@ from tests.wrappings import (
     udp,
     wifi,
 )
-
-settings.register_profile("ci", max_examples=2000, derandomize=True, deadline=None)
-settings.register_profile("quick", max_examples=150, deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "quick")
 
 SYN4 = Segment(
     src=Endpoint("192.0.2.1", 40000),

@@ -326,7 +326,7 @@ def test_the_json_fits_its_schema(tmp_path: Path, capsys: Captured) -> None:
     assert (change["trait"], change["added"], change["gone"]) == ("key exchange offered", ["b"], ["a"])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.text(max_size=40))
 def test_no_text_is_raw(text: str) -> None:
     for hostile in (text, HOSTILE):

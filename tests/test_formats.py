@@ -260,7 +260,7 @@ def test_nothing_raw_of_a_banner_in_any_format(text: str) -> None:
 _CONTROLS = st.sampled_from([*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u202e\u2066\u200f\ufeff"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(_CONTROLS, st.text(max_size=4), st.characters(categories=["Cf", "Cs", "Co", "Zl", "Zp"]))))
 def test_nothing_raw_of_any_text_in_any_format(parts: list[str]) -> None:
     assert_harmless(said("".join(parts)))

@@ -34,7 +34,7 @@ def test_seeds_pass(name: str) -> None:
 def test_changed_seeds_and_noise_pass(name: str) -> None:
     target = TARGETS[name]
 
-    @settings(max_examples=1000 if os.environ.get("CI") else 200, deadline=None, derandomize=bool(os.environ.get("CI")))
+    @settings(max_examples=1000 if os.environ.get("CI") else 200, derandomize=bool(os.environ.get("CI")))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         whole = bytearray(data.draw(st.sampled_from(target.seeds) | st.binary(max_size=300)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netprobe.cli import run as main
@@ -105,7 +105,6 @@ def test_what_can_not_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "/dev/full can't be written" in capsys.readouterr().err
 
 
-@settings(deadline=None)
 @given(st.text(), st.sampled_from([None, junit.FAILURE, junit.ERROR, junit.SKIPPED]))
 def test_any_text_gives_a_whole_file(text: str, trouble: str | None) -> None:
     for said in (text, HOSTILE):

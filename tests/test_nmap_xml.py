@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import netprobe
@@ -113,7 +113,6 @@ def test_hostile_text_is_text() -> None:
     assert len(document(a_hostile_verdict())) < 50_000  # a megabyte of banner isn't handed on
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(max_size=20))
 def test_any_text_gives_a_valid_document(text: str, short: str) -> None:
     verdict = a_verdict(target=short, because=(text,), remedy=(text,), notes=(text,), service=Service(short, text))

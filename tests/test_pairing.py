@@ -284,7 +284,7 @@ def test_the_ladder_shows_where_a_packet_was_lost() -> None:
 # --------------------------------------------------------------------------- strangers' files
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_damage_makes_it_fail(data: st.DataObject) -> None:
     scene = pair(PAIR_SITUATIONS[data.draw(st.sampled_from(sorted(PAIR_SITUATIONS)))])

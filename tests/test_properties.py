@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -25,14 +24,10 @@ from tests.ladder import Scene, ladder
 from tests.packets import LINKS, Segment, framed, icmp_error
 from tests.situations import SITUATIONS
 
-settings.register_profile("ci", max_examples=2000, derandomize=True, deadline=None)
-settings.register_profile("quick", max_examples=100, deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "quick")
-
 ALL_LINKS = (*LINKS.values(), 12, 14, 228, 229, 108, 147)
 situations = st.sampled_from(sorted(SITUATIONS))
 # Few examples where each plays whole situations.
-few = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+few = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache

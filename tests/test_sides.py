@@ -260,7 +260,7 @@ MOVES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(MOVES), max_size=14), st.integers(0, 2**16))
 def test_steady_packets_leave_the_same_row(moves: list[str], seed: int) -> None:
     rng = random.Random(seed)

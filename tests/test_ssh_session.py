@@ -136,7 +136,7 @@ def test_whether_the_client_went_on_is_known_though_nothing_else_can_be_learnt()
 # --------------------------------------------------------------------------- order and loss
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 1 << 30), st.integers(20, 600))
 def test_out_of_order_and_twice(seed: int, size: int) -> None:
     """Segments of each side shifted by a few places, some of them twice: the same exchange."""
@@ -273,7 +273,7 @@ def test_lies_are_told() -> None:
     assert "no SSH packet" in found.trouble
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(

@@ -147,7 +147,7 @@ def test_byte_by_byte(stream: bytes, server: bool) -> None:
     assert read(*(whole[n : n + 1] for n in range(len(whole))), server=server) == read(whole, server=server)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.booleans())
 def test_any_pieces_of_any_stream(data: st.DataObject, server: bool) -> None:
     """Real streams with changed bytes, and noise: the same events however they are cut; nothing raises."""
@@ -159,7 +159,7 @@ def test_any_pieces_of_any_stream(data: st.DataObject, server: bool) -> None:
     assert read(*pieces, server=server) == read(stream, server=server)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.binary(max_size=100), st.integers(0, 3000)), max_size=10), st.sampled_from(SEEDS))
 def test_holes_anywhere_raise_nothing(parts: list[tuple[bytes, int]], start: bytes) -> None:
     stream = Stream(server=True)

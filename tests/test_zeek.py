@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netprobe.cli import run as main
@@ -112,7 +112,6 @@ def test_hostile_text_stays_on_its_line() -> None:
     assert all(0x20 <= byte < 0x7F or byte in b"\t\n" for byte in text.encode())
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_comes_back(text: str) -> None:
     found = read(lines_of(a_verdict(target=text, because=(text, text), service=Service("ssh", text))))

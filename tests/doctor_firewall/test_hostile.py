@@ -59,7 +59,7 @@ def asked(**texts: Any) -> None:
         assert found.decided.says
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(PLACES), JSON)
 def test_any_part_of_the_listing_may_be_anything(place: tuple[Any, ...], value: Any) -> None:
     document = copy.deepcopy(WHOLE)
@@ -70,7 +70,7 @@ def test_any_part_of_the_listing_may_be_anything(place: tuple[Any, ...], value: 
     asked(nft=json.dumps({"nftables": document}))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.integers(0, len(LINES)),
     st.text(alphabet='-!:,./*"\\ \n0123456789abcdefAINPUTjmsdp[]', max_size=12),
@@ -80,7 +80,7 @@ def test_any_part_of_a_save_may_be_anything(at: int, text: str, gone: int) -> No
     asked(iptables=[LINES[:at] + text + LINES[at + gone :]])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200))
 def test_any_text_may_stand_anywhere(text: str) -> None:
     asked(nft=text, iptables=[text], ip6tables=[text], ipset=text, hooks=text)

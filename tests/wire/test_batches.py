@@ -229,7 +229,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @pytest.mark.parametrize("compiled", MODES)
 def test_batches_and_records_are_the_same(compiled: Compile | None) -> None:
-    @settings(max_examples=1500 if os.environ.get("CI") else 300, deadline=None)
+    @settings(max_examples=1500 if os.environ.get("CI") else 300)
     @given(damaged(), st.sampled_from([16, 64, 1 << 12]), st.sampled_from([1, 2, 1000]))
     def check(data: bytes, window: int, size: int) -> None:
         assert in_batches(data, compiled, window, size) == by_record(data)

@@ -212,7 +212,7 @@ _KINDS = [c for c in vars(model).values() if isinstance(c, type) and issubclass(
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_a_fact_survives_its_text(kind: type[Fact]) -> None:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(_some(kind))
     def check(fact: Fact) -> None:
         text = facts.dump(fact)
@@ -412,7 +412,7 @@ _STARTS = st.sampled_from(
 _BLOCKS = st.builds(block, st.just("<"), st.sampled_from([1, 2, 3, 4, 5, 6, 9, 10, 0x0A0D0D0A]), st.binary(max_size=60))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(_STARTS, st.lists(_BLOCKS | st.binary(max_size=30), max_size=5))
 def test_no_bytes_make_the_reader_raise(start: bytes, rest: list[bytes]) -> None:
     with contextlib.suppress(UnreadableCapture):
@@ -420,7 +420,7 @@ def test_no_bytes_make_the_reader_raise(start: bytes, rest: list[bytes]) -> None
         assert all(record.number > 0 for record in found)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_a_flipped_byte_never_makes_the_reader_raise(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

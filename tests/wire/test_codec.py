@@ -49,7 +49,7 @@ def one_number(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("one_number")
 def test_ready_built_packets_are_scapys() -> None:
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(PROBES, st.integers(68, 70000))
     def check(probe: Probe, mtu: int) -> None:
         assert templates.fill(probe, mtu).hex() == codec.build(probe, mtu).hex()

@@ -47,7 +47,7 @@ def expected(times: list[list[int]]) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("compiled", MODES)
 def test_the_order_is_that_of_time(compiled: Compile | None, tmp_path: Path) -> None:
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(st.lists(st.integers(0, 12), max_size=12), min_size=1, max_size=4), st.sampled_from([1, 7, 1000]))
     def check(times: list[list[int]], size: int) -> None:
         merged = MergedCaptures(write(tmp_path, times))

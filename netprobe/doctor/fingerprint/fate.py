@@ -129,7 +129,7 @@ class _Rounds:
 
 def _combined(known: Mapping[str, float], names: Sequence[str]) -> float:
     """The noise of several signals together, as if they were independent."""
-    return math.sqrt(sum(known[name] ** 2 for name in names if name in known))
+    return math.hypot(*(known[name] for name in names if name in known))
 
 
 def _word(one: Heard, which: Sequence[int]) -> Fate:
