@@ -196,10 +196,12 @@ class Reader:
         )  # fmt: skip
 
     def _is_inbound(self, frame: Frame) -> bool:
-        """Whether a packet of another conversation comes from the server, or at least comes in."""
-        if tuple(self._d[c.D_SRC : c.D_SRC + 4]) == self._server_words:
-            return True
-        return tuple(self._d[c.D_DST : c.D_DST + 4]) != self._server_words and frame.outgoing is False
+        """Whether a packet of another conversation comes from the server, or at least comes in. A machine that asks
+        itself has one address for both: there only an answer acknowledges."""
+        leaves, arrives = (tuple(self._d[at : at + 4]) == self._server_words for at in (c.D_SRC, c.D_DST))
+        if leaves and arrives:
+            return bool(self._d[c.D_FLAGS] & c.F_ACK)
+        return leaves or (not arrives and frame.outgoing is False)
 
     def _is_forward(self, source: list[int], sport: int, target: list[int], dport: int) -> bool:
         """Whether these ends are the client's and the server's."""

@@ -196,6 +196,16 @@ def test_a_box_on_the_path_stands_where_its_packets_come_from() -> None:
     assert row.index("<") < row.index("RST") < len(row) - 10
 
 
+@pytest.mark.parametrize("link", ["direction unknown", ""])
+def test_a_machine_that_asks_itself_asks_from_the_left(link: str) -> None:
+    """One address on both sides, and the loopback interface doesn't tell which way a packet goes."""
+    found = of(f"client 203.0.113.5\n{link}\n{SITUATIONS['netfilter_on_the_host']}")
+    rows = [row for row in found.rows if isinstance(row, Step) and row.kind is Kind.SEGMENT]
+    assert {(row.inbound, row.server_port in (22, 35000)) for row in rows if row.what == "SYN"} == {(False, True)}
+    assert {(row.inbound, row.server_port in (22, 35000)) for row in rows if row.what == "RST,ACK"} == {(True, True)}
+    assert any(row.server_port == 35000 for row in rows)
+
+
 def test_without_privilege_the_kernels_word_is_drawn() -> None:
     found = of("""
         target any kernel
