@@ -6,7 +6,7 @@ import time
 
 _LARGEST_PLAUSIBLE_LAG_NS = 60_000_000_000  # a packet is read within a minute of its stamp
 # Two clocks can't be read at one moment: beside busy processes milliseconds may pass between two readings (measured
-# with two processors and three busy loops: up to 8 ms, one reading in ten thousand). A stamp put too early by as much
+# with two processors and three busy loops: up to 12 ms, one reading in ten thousand). A stamp put too early by as much
 # stands before what it answers, and then answers nothing.
 _TRIES = 8
 _CLOSE_NS = 2_000

@@ -60,7 +60,8 @@ def word(b: Buffer, at: int, big: int) -> int:
 
 
 def four(b: Buffer, at: int, big: int) -> tuple[int, int, int, int]:
-    """Four words. Interpreted, this is a fifth of the time of a loop; Numba compiles `four_by_octets` in its place."""
+    """Four words, as the interpreter has them soonest: octet by octet an analysis of a million empty records took
+    twice as long. Numba compiles `four_by_octets` in its place."""
     return _FOUR[big](b, at)  # type: ignore[arg-type]
 
 
